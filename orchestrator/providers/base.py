@@ -1,0 +1,197 @@
+"""What an adapter is: the wire format of one API as plain functions over data.
+
+An adapter sends nothing and remembers nothing. It says what a request looks like, what an answer means, and what may be
+asked for; the engine does the rest. Its words and codes map through tables that stand visibly in its module. A third party
+adds one through the entry-point group `orchestrator.providers`.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
+
+from orchestrator.jobs.accounts import AccountSettings
+from orchestrator.jobs.failures import Failure
+from orchestrator.jobs.places import FieldPath, Severity
+from orchestrator.jobs.reports import Report
+from orchestrator.jobs.spec import JobSpec, Json
+from orchestrator.transport.messages import Answer, Request
+
+
+class Shape(StrEnum):
+    """How an API answers a paid request."""
+
+    SYNCHRONOUS = "synchronous"
+    """The answer is the image; if it is lost, it is lost."""
+    TASK = "task"
+    """The answer is an id to ask for."""
+
+
+class Inputs(StrEnum):
+    """How local reference images reach an API."""
+
+    NONE = "none"
+    URL_ONLY = "url_only"
+    """Only http(s) URLs; a local file has no way."""
+    UPLOAD = "upload"
+    """Through the API's upload endpoint, which gives a URL."""
+    CONTENT = "content"
+    """In the request itself: the adapter gets the bytes."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Capabilities:
+    """What the engine must know of an API to serve it."""
+
+    shape: Shape
+    inputs: Inputs = Inputs.NONE
+    lookup: bool = False
+    """A lost task can be found by our attempt id."""
+    refetch: bool = False
+    """A result can be asked for again by its task id, with a fresh URL."""
+    callback: bool = False
+    """A request can name a URL to be called when the task ends."""
+    trusts_expiry: bool = False
+    """The expiry in the answer is believed even beyond the account's `url_lifetime`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UrlInput:
+    """A reference or mask as a URL the API can fetch."""
+
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileInput:
+    """A reference or mask as bytes; they are the bytes that were hashed when the batch was loaded."""
+
+    filename: str
+    content_type: str
+    content: bytes = field(repr=False)
+
+
+Input = UrlInput | FileInput
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """One attempt about to be sent."""
+
+    spec: JobSpec
+    account: AccountSettings
+    attempt_id: str
+    """32 hex characters; our own reference, and the key of a look-up."""
+    references: tuple[Input, ...] = ()
+    mask: Input | None = None
+    callback_url: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """Something in a job that its API would refuse, or that the user should know before paying."""
+
+    path: FieldPath
+    """Which field: ("size",), ("params", "quality"), ("references", 0), ..."""
+    message: str
+    """What was found and what would be right."""
+    severity: Severity = Severity.ERROR
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Estimate:
+    """What a job may cost in USD; None where nobody knows."""
+
+    likely: Decimal | None = None
+    worst: Decimal | None = None
+
+
+@runtime_checkable
+class Provider(Protocol):
+    """One wire format. Every method is pure; those that read raise `Unreadable` for an answer of another shape."""
+
+    id: str
+    capabilities: Capabilities
+    default_base_url: str
+    default_key_variable: str
+
+    def options(self) -> Mapping[str, tuple[Json, ...] | type]:
+        """Return the account `options` this adapter knows, each with its allowed values or its type."""
+
+    def validate(self, spec: JobSpec, account: AccountSettings) -> Iterable[Finding]:
+        """Yield everything that would be refused or is doubtful, before anything is sent."""
+
+    def submission(self, order: Order) -> Request:
+        """Return the paid request."""
+
+    def read_submission(self, answer: Answer) -> Report:
+        """Read a 2xx answer to a submission."""
+
+    def read_failure(self, answer: Answer) -> Failure:
+        """Read any answer outside 2xx, of any stage and any shape; never raises."""
+
+    def estimate(self, spec: JobSpec, account: AccountSettings) -> Estimate:
+        """Return what a job should and could cost, from the account's prices or the catalog's."""
+
+    def cost(self, spec: JobSpec, account: AccountSettings, report: Report) -> Decimal | None:
+        """Return what an answered job did cost, from the provider's figure, its usage or the price list; None if unknown."""
+
+
+@runtime_checkable
+class TaskProvider(Provider, Protocol):
+    """A wire format with tasks that are asked for."""
+
+    first_poll: float
+    """Seconds after acceptance before the first poll is worth it."""
+    longest_poll: float
+    """Seconds between polls at most."""
+
+    def status_request(self, remote_id: str, account: AccountSettings) -> Request:
+        """Return the free request for a task's state."""
+
+    def read_status(self, answer: Answer) -> Report:
+        """Read a 2xx answer to it."""
+
+
+@runtime_checkable
+class LookupProvider(Protocol):
+    """A wire format in which a task can be found by our attempt id."""
+
+    def lookup_request(self, attempt_id: str, account: AccountSettings) -> Request:
+        """Return the free request for the task that this attempt started, if it did."""
+
+    def read_lookup(self, answer: Answer, attempt_id: str) -> Report | None:
+        """Read a 2xx answer; None when it shows no task, or a task that is provably not this attempt's."""
+
+
+@runtime_checkable
+class UploadProvider(Protocol):
+    """A wire format with an endpoint that turns a local file into a URL."""
+
+    def upload_request(self, file: FileInput, account: AccountSettings) -> Request:
+        """Return the free request that uploads one reference or mask."""
+
+    def read_upload(self, answer: Answer) -> str:
+        """Return the URL by which the uploaded file goes into a submission."""
+
+
+@runtime_checkable
+class WebhookProvider(Protocol):
+    """A wire format whose tasks call back."""
+
+    def read_webhook(self, headers: Mapping[str, str], body: bytes) -> Report:
+        """Read a call. It is a hint: state changes only after an authenticated look at the task."""
+
+
+@runtime_checkable
+class Family(Protocol):
+    """A group of adapters behind one account: each job goes to the one that can do it."""
+
+    id: str
+    members: tuple[str, ...]
+    default_base_url: str
+    default_key_variable: str
+
+    def route(self, spec: JobSpec) -> str:
+        """Return the id of the member for this job."""
