@@ -12,7 +12,7 @@ MAX_KEY_LENGTH = 200
 
 
 def fingerprint(spec: JobSpec) -> str:
-    """Return the hex digest of what a job asks for (design.md section 6): its content, never its name, order, budget or prices."""
+    """Return the hex digest of what a job asks for (design.md section 6), not of its name, order, budget or prices."""
     asked = {
         "account": spec.account,
         "endpoint": spec.endpoint,

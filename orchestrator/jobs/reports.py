@@ -30,10 +30,11 @@ class InlineBytes:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Output:
-    """One image of an answer: exactly one of `url` and `inline`."""
+    """One image of an answer: exactly one of `url` and `base64`."""
 
     url: str | None = field(default=None, repr=False)
-    inline: InlineBytes | None = None
+    base64: str | None = field(default=None, repr=False)
+    """Base64 text or data URL; a long one is the spool's marker for where it lies."""
     revised_prompt: str | None = field(default=None, repr=False)
 
 

@@ -1,0 +1,273 @@
+"""The first schema: everything that no early attempt may lack, so that none is beyond rescue."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "account",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("base_url", sa.Text(), nullable=False),
+        sa.Column("settings", sa.JSON(), nullable=False),
+        sa.Column("accepted_at", sa.Float(), nullable=True),
+        sa.Column("paused_at", sa.Float(), nullable=True),
+        sa.Column("pause_code", sa.Text(), nullable=True),
+        sa.Column("pause_message", sa.Text(), nullable=True),
+        sa.Column("gate_until", sa.Float(), nullable=True),
+        sa.Column("gate_streak", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("breaker_failures", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("breaker_until", sa.Float(), nullable=True),
+        sa.Column("learned", sa.JSON(), nullable=True),
+        sa.Column("spend_day", sa.Text(), nullable=True),
+        sa.Column("spend_reserved", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("spend_settled", sa.BigInteger(), server_default="0", nullable=False),
+        sa.CheckConstraint("(paused_at IS NULL) = (pause_code IS NULL)", name="ck_account_pause_has_a_reason"),
+        sa.PrimaryKeyConstraint("name", name="pk_account"),
+    )
+    op.create_table(
+        "batch",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.Float(), nullable=False),
+        sa.Column("loaded_at", sa.Float(), nullable=False),
+        sa.Column("weight", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("budget", sa.BigInteger(), nullable=True),
+        sa.Column("spend_reserved", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("spend_settled", sa.BigInteger(), server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_batch"),
+        sa.UniqueConstraint("name", name="uq_batch_name"),
+    )
+    op.create_table(
+        "incoming",
+        sa.Column("load", sa.Text(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("cost_likely", sa.BigInteger(), nullable=True),
+        sa.Column("cost_worst", sa.BigInteger(), nullable=True),
+        sa.Column("spec", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("load", "position", name="pk_incoming"),
+        sa.UniqueConstraint("load", "key", name="uq_incoming_load_key"),
+    )
+    op.create_table(
+        "store",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_store"),
+    )
+    op.create_table(
+        "upload",
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("uploaded_at", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("account", "sha256", name="pk_upload"),
+    )
+    op.create_table(
+        "job",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("batch_id", sa.Integer(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("cost_likely", sa.BigInteger(), nullable=True),
+        sa.Column("cost_worst", sa.BigInteger(), nullable=True),
+        sa.Column("spec", sa.JSON(), nullable=False),
+        sa.Column("gone", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("next_at", sa.Float(), nullable=True),
+        sa.Column("attempt_id", sa.Text(), nullable=True),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("throttles", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("known_at", sa.Float(), nullable=True),
+        sa.Column("deadline", sa.Float(), nullable=True),
+        sa.Column("partial", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("error_code", sa.Text(), nullable=True),
+        sa.Column("error_provider_code", sa.Text(), nullable=True),
+        sa.Column("error_message", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.Float(), nullable=False),
+        sa.Column("finished_at", sa.Float(), nullable=True),
+        sa.CheckConstraint(
+            "(state IN ('cancelled', 'expired', 'failed', 'succeeded')) = (finished_at IS NOT NULL)",
+            name="ck_job_final_has_an_end",
+        ),
+        sa.CheckConstraint("state <> 'failed' OR error_code IS NOT NULL", name="ck_job_failed_has_a_code"),
+        sa.CheckConstraint(
+            "state IN ('blocked', 'pending', 'submitting', 'running', 'ready', 'downloading', 'succeeded', 'failed', 'expired', 'uncertain', 'cancelled')",
+            name="ck_job_state_known",
+        ),
+        sa.CheckConstraint(
+            "state NOT IN ('submitting', 'running', 'ready', 'downloading', 'uncertain') OR attempt_id IS NOT NULL",
+            name="ck_job_in_flight_has_an_attempt",
+        ),
+        sa.CheckConstraint("n >= 1", name="ck_job_n_positive"),
+        sa.ForeignKeyConstraint(["account"], ["account.name"], name="fk_job_account"),
+        sa.ForeignKeyConstraint(["batch_id"], ["batch.id"], name="fk_job_batch_id"),
+        sa.PrimaryKeyConstraint("id", name="pk_job"),
+        sa.UniqueConstraint("batch_id", "key", name="uq_job_batch_id_key"),
+    )
+    op.create_index("ix_job_batch_id_position", "job", ["batch_id", "position"], unique=False)
+    op.create_index("ix_job_batch_id_state", "job", ["batch_id", "state"], unique=False)
+    op.create_index(
+        "ix_job_claim",
+        "job",
+        ["account", sa.literal_column("priority DESC"), "id"],
+        unique=False,
+        sqlite_where=sa.text("state = 'pending' AND next_at IS NULL"),
+    )
+    op.create_index(
+        "ix_job_in_flight",
+        "job",
+        ["state", "deadline"],
+        unique=False,
+        sqlite_where=sa.text("state IN ('submitting', 'running', 'ready', 'downloading', 'uncertain')"),
+    )
+    op.create_index(
+        "ix_job_postponed", "job", ["next_at"], unique=False, sqlite_where=sa.text("state = 'pending' AND next_at IS NOT NULL")
+    )
+    op.create_table(
+        "attempt",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("job_id", sa.Integer(), nullable=False),
+        sa.Column("part", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("phase", sa.Text(), server_default="none", nullable=False),
+        sa.Column("charged", sa.Text(), nullable=False),
+        sa.Column("client_ref", sa.Text(), nullable=False),
+        sa.Column("token_hash", sa.Text(), nullable=True),
+        sa.Column("idempotency_key", sa.Text(), nullable=True),
+        sa.Column("request_sha256", sa.Text(), nullable=True),
+        sa.Column("worker", sa.Text(), nullable=True),
+        sa.Column("remote_id", sa.Text(), nullable=True),
+        sa.Column("spool", sa.Text(), nullable=True),
+        sa.Column("http_status", sa.Integer(), nullable=True),
+        sa.Column("request_id", sa.Text(), nullable=True),
+        sa.Column("words", sa.JSON(), nullable=True),
+        sa.Column("usage", sa.JSON(), nullable=True),
+        sa.Column("cost_estimated", sa.BigInteger(), nullable=True),
+        sa.Column("cost_reserved", sa.BigInteger(), nullable=True),
+        sa.Column("cost_settled", sa.BigInteger(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("message", sa.Text(), nullable=True),
+        sa.Column("lookups", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("started_at", sa.Float(), nullable=False),
+        sa.Column("answered_at", sa.Float(), nullable=True),
+        sa.Column("ended_at", sa.Float(), nullable=True),
+        sa.CheckConstraint(
+            "(state IN ('open', 'accepted', 'uncertain')) = (ended_at IS NULL)", name="ck_attempt_ended_has_an_end"
+        ),
+        sa.CheckConstraint("charged IN ('yes', 'no', 'possible')", name="ck_attempt_charged_known"),
+        sa.CheckConstraint("phase IN ('none', 'connecting', 'sent', 'answered')", name="ck_attempt_phase_known"),
+        sa.CheckConstraint(
+            "state <> 'accepted' OR remote_id IS NOT NULL OR spool IS NOT NULL", name="ck_attempt_accepted_has_an_answer"
+        ),
+        sa.CheckConstraint("state <> 'uncertain' OR charged = 'possible'", name="ck_attempt_uncertain_may_be_charged"),
+        sa.CheckConstraint(
+            "state IN ('open', 'accepted', 'uncertain', 'not_sent', 'throttled', 'refused', 'failed', 'delivered', 'lost', 'abandoned')",
+            name="ck_attempt_state_known",
+        ),
+        sa.ForeignKeyConstraint(["account"], ["account.name"], name="fk_attempt_account"),
+        sa.ForeignKeyConstraint(["job_id"], ["job.id"], name="fk_attempt_job_id"),
+        sa.PrimaryKeyConstraint("id", name="pk_attempt"),
+    )
+    op.create_index("ix_attempt_job_id", "attempt", ["job_id"], unique=False)
+    op.create_index(
+        "ix_attempt_remote_id", "attempt", ["account", "remote_id"], unique=False, sqlite_where=sa.text("remote_id IS NOT NULL")
+    )
+    op.create_index(
+        "ix_attempt_token_hash", "attempt", ["token_hash"], unique=True, sqlite_where=sa.text("token_hash IS NOT NULL")
+    )
+    op.create_index(
+        "one_live_attempt",
+        "attempt",
+        ["job_id", "part"],
+        unique=True,
+        sqlite_where=sa.text("state IN ('open', 'accepted', 'uncertain')"),
+    )
+    op.create_table(
+        "event",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("job_id", sa.Integer(), nullable=False),
+        sa.Column("attempt_id", sa.Text(), nullable=True),
+        sa.Column("at", sa.Float(), nullable=False),
+        sa.Column("event", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=True),
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["job_id"], ["job.id"], name="fk_event_job_id"),
+        sa.PrimaryKeyConstraint("id", name="pk_event"),
+    )
+    op.create_index("ix_event_job_id", "event", ["job_id"], unique=False)
+    op.create_table(
+        "parent",
+        sa.Column("child_id", sa.Integer(), nullable=False),
+        sa.Column("slot", sa.Integer(), nullable=False),
+        sa.Column("parent_id", sa.Integer(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("image_index", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("used_attempt_id", sa.Text(), nullable=True),
+        sa.Column("used_sha256", sa.Text(), nullable=True),
+        sa.CheckConstraint("role IN ('reference', 'mask', 'continues')", name="ck_parent_role_known"),
+        sa.ForeignKeyConstraint(["child_id"], ["job.id"], name="fk_parent_child_id"),
+        sa.ForeignKeyConstraint(["parent_id"], ["job.id"], name="fk_parent_parent_id"),
+        sa.PrimaryKeyConstraint("child_id", "slot", name="pk_parent"),
+    )
+    op.create_index("ix_parent_parent_id", "parent", ["parent_id"], unique=False)
+    op.create_table(
+        "image",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("job_id", sa.Integer(), nullable=False),
+        sa.Column("attempt_id", sa.Text(), nullable=False),
+        sa.Column("part", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("index", sa.Integer(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=True),
+        sa.Column("base64", sa.Text(), nullable=True),
+        sa.Column("deadline", sa.Float(), nullable=True),
+        sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("refetches", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("file", sa.Text(), nullable=True),
+        sa.Column("sha256", sa.Text(), nullable=True),
+        sa.Column("bytes", sa.Integer(), nullable=True),
+        sa.Column("format", sa.Text(), nullable=True),
+        sa.Column("width", sa.Integer(), nullable=True),
+        sa.Column("height", sa.Integer(), nullable=True),
+        sa.Column("revised_prompt", sa.Text(), nullable=True),
+        sa.Column("degraded", sa.Text(), nullable=True),
+        sa.Column("downloaded_at", sa.Float(), nullable=True),
+        sa.CheckConstraint(
+            "state <> 'saved' OR (file IS NOT NULL AND sha256 IS NOT NULL AND bytes IS NOT NULL AND downloaded_at IS NOT NULL)",
+            name="ck_image_saved_has_a_file",
+        ),
+        sa.CheckConstraint("state <> 'wanted' OR url IS NOT NULL OR base64 IS NOT NULL", name="ck_image_wanted_has_a_source"),
+        sa.CheckConstraint("state IN ('wanted', 'saved', 'lost', 'extra')", name="ck_image_state_known"),
+        sa.ForeignKeyConstraint(["attempt_id"], ["attempt.id"], name="fk_image_attempt_id"),
+        sa.ForeignKeyConstraint(["job_id"], ["job.id"], name="fk_image_job_id"),
+        sa.PrimaryKeyConstraint("id", name="pk_image"),
+        sa.UniqueConstraint("attempt_id", "index", name="uq_image_attempt_id_index"),
+    )
+    op.create_index("ix_image_job_id", "image", ["job_id"], unique=False)

@@ -1,0 +1,1 @@
+"""The only memory: one SQLite file that knows every job, attempt, image and step."""

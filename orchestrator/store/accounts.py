@@ -1,0 +1,122 @@
+"""Account rows: settings as the batch was loaded with, and what must outlive a restart - pauses and first contact."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import bindparam, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator.jobs.accounts import AccountSettings, OnError, OnUncertain, Timeouts
+from orchestrator.jobs.failures import Failure
+from orchestrator.store.tables import account
+
+
+class AccountInUse(Exception):
+    """An account would change its provider or address while a request to the old one is open."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AccountRow:
+    """An account as the store knows it."""
+
+    settings: AccountSettings
+    accepted_at: float | None
+    """Unix seconds of the first accepted attempt ever; None before the first contact."""
+    paused_at: float | None
+    pause_code: str | None
+    pause_message: str | None
+
+
+async def put_accounts(connection: AsyncConnection, accounts: Sequence[AccountSettings]) -> None:
+    """Store the settings a batch was loaded with; raise `AccountInUse`."""
+    for settings in accounts:
+        open_elsewhere = (
+            await connection.execute(
+                _OPEN_ELSEWHERE, {"name": settings.name, "provider": settings.provider, "base_url": settings.base_url}
+            )
+        ).scalar_one()
+        if open_elsewhere:
+            raise AccountInUse(
+                f"account {settings.name}: provider or base_url cannot change while {open_elsewhere} of its requests are open; "
+                "resume or resolve them first"
+            )
+        await connection.execute(_PUT, {**_identity(settings), "settings": to_json(settings)})
+
+
+def _identity(settings: AccountSettings) -> dict[str, str]:
+    return {"name": settings.name, "provider": settings.provider, "base_url": settings.base_url}
+
+
+async def read_accounts(connection: AsyncConnection) -> dict[str, AccountRow]:
+    """Return every account by name."""
+    rows = (await connection.execute(select(account))).all()
+    return {row.name: _row(row) for row in rows}
+
+
+def _row(row: Any) -> AccountRow:  # noqa: ANN401
+    return AccountRow(
+        settings=from_json(row.settings),
+        accepted_at=row.accepted_at,
+        paused_at=row.paused_at,
+        pause_code=row.pause_code,
+        pause_message=row.pause_message,
+    )
+
+
+async def pause(connection: AsyncConnection, name: str, failure: Failure, now: float) -> None:
+    """Stop an account until the user resumes it; the first reason stays."""
+    await connection.execute(_PAUSE, {"name": name, "now": now, "code": failure.code, "message": failure.message})
+
+
+async def lift(connection: AsyncConnection, name: str) -> None:
+    """Let a paused account go on."""
+    await connection.execute(_LIFT, {"name": name})
+
+
+_OPEN_ELSEWHERE = text(
+    """
+    SELECT count(*) FROM attempt JOIN account ON account.name = attempt.account
+    WHERE attempt.account = :name AND attempt.state IN ('open', 'accepted', 'uncertain')
+    AND (account.provider <> :provider OR account.base_url <> :base_url)
+    """
+)
+_PUT = text(
+    """
+    INSERT INTO account (name, provider, base_url, settings) VALUES (:name, :provider, :base_url, :settings)
+    ON CONFLICT (name) DO UPDATE SET provider = excluded.provider, base_url = excluded.base_url, settings = excluded.settings,
+        accepted_at = CASE WHEN account.base_url = excluded.base_url THEN account.accepted_at END
+    """
+).bindparams(bindparam("settings", type_=account.c.settings.type))
+_PAUSE = text(
+    """
+    UPDATE account SET paused_at = :now, pause_code = :code, pause_message = :message WHERE name = :name AND paused_at IS NULL
+    """
+)
+_LIFT = text("UPDATE account SET paused_at = NULL, pause_code = NULL, pause_message = NULL WHERE name = :name")
+
+
+def to_json(settings: AccountSettings) -> dict[str, Any]:
+    """Return settings as JSON values."""
+    return {
+        name: str(value) if isinstance(value, Decimal) else (list(value) if isinstance(value, tuple) else value)
+        for name, value in asdict(settings).items()
+    }
+
+
+def from_json(stored: Mapping[str, Any]) -> AccountSettings:
+    """Return settings as they were."""
+    known = {name: value for name, value in stored.items() if name in AccountSettings.__dataclass_fields__}
+    worst = known.get("max_double_cost")
+    return AccountSettings(
+        **{
+            **known,
+            "timeouts": Timeouts(**known["timeouts"]),
+            "allow_hosts": tuple(known["allow_hosts"]),
+            "uncertain": OnUncertain(known["uncertain"]),
+            "on_500": OnError(known["on_500"]),
+            "on_502": OnError(known["on_502"]),
+            "max_double_cost": Decimal(worst) if worst is not None else None,
+        }
+    )

@@ -1,0 +1,146 @@
+"""Opening the one file: private, migrated, durable, and refused when it is not ours to touch."""
+
+import os
+import sqlite3
+import sys
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, event, select, text
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from orchestrator.jobs.clock import Clock
+from orchestrator.store import tables
+
+SCHEMA = "0001"
+"""The revision of `migrations/` that this code was written for; a test compares it with the newest one there."""
+
+PRAGMAS: Mapping[str, str] = {
+    "journal_mode": "WAL",
+    "synchronous": "FULL",  # NORMAL forgets the last commits with the power, and pays for them again
+    "busy_timeout": "30000",
+    "foreign_keys": "ON",
+    "trusted_schema": "OFF",
+    "cache_size": "-65536",
+}
+
+
+class CannotOpen(Exception):
+    """The store cannot be used: newer than this program, damaged, no store at all, or out of reach."""
+
+
+def _connect_event(engine: AsyncEngine, *, writes: bool) -> None:
+    @event.listens_for(engine.sync_engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - a driver's connection has no common type
+        connection.isolation_level = None  # the driver must not begin transactions behind our back
+        cursor = connection.cursor()
+        for name, value in PRAGMAS.items():
+            cursor.execute(f"PRAGMA {name}={value}")
+        if sys.platform == "darwin":
+            cursor.execute("PRAGMA fullfsync=ON")
+        if not writes:
+            cursor.execute("PRAGMA query_only=ON")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A deferred transaction that reads before it writes fails at once with SQLITE_BUSY, whatever the time-out says.
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def engine_of(path: Path, *, writes: bool) -> AsyncEngine:
+    """Return an engine on the file: one connection for writing, a few for reading."""
+    size = 1 if writes else 3
+    engine = create_async_engine(f"sqlite+aiosqlite:///{path}", pool_size=size, max_overflow=0, hide_parameters=True)
+    _connect_event(engine, writes=writes)
+    return engine
+
+
+def make_private(path: Path) -> None:
+    """Create the file, readable by its owner only, if it is not there; SQLite gives its journals the same mode."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise CannotOpen(f"cannot open the store {path}: {error.strerror}") from error
+
+
+@asynccontextmanager
+async def connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Connect, or raise `CannotOpen` when the file is none that SQLite can use."""
+    try:
+        connection = await engine.connect()
+    except (DatabaseError, sqlite3.DatabaseError, OSError) as error:
+        raise CannotOpen(_explained(error)) from error
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def prepare(connection: AsyncConnection, clock: Clock) -> str:
+    """Bring the schema up to date inside one transaction and return the store's id; raise `CannotOpen`."""
+    try:
+        async with connection.begin():
+            await _migrate(connection)
+            return await _identity(connection, clock)
+    except (DatabaseError, sqlite3.DatabaseError) as error:
+        raise CannotOpen(_explained(error)) from error
+
+
+def _explained(error: Exception) -> str:
+    reason = str(getattr(error, "orig", error))
+    if "locked" in reason:
+        return "the store is locked by another program for more than 30 s"
+    if "readonly" in reason or "read-only" in reason:
+        return "the store is read-only"
+    return f"the store is damaged or not a store at all ({reason}); nothing was changed; `sqlite3 FILE .recover` may save it"
+
+
+async def _migrate(connection: AsyncConnection) -> None:
+    found = await _revision(connection)
+    if found == SCHEMA:
+        return
+    if found is None and await _foreign(connection):
+        raise CannotOpen("this database belongs to another program: it has tables, but none of ours")
+    if found is not None and found > SCHEMA:
+        raise CannotOpen(f"the store has schema {found}, this program knows up to {SCHEMA}: use a newer version of it")
+    await connection.run_sync(_upgrade)
+
+
+async def _revision(connection: AsyncConnection) -> str | None:
+    known = await connection.scalar(text("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"))
+    return await connection.scalar(text("SELECT version_num FROM alembic_version")) if known else None
+
+
+async def _foreign(connection: AsyncConnection) -> bool:
+    return bool(await connection.scalar(text("SELECT count(*) FROM sqlite_master WHERE type = 'table'")))
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command  # noqa: PLC0415 - 60 ms that only a new or outdated store needs
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, SCHEMA)
+
+
+def migrations_folder() -> Path:
+    """Return where the migrations lie: inside an installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    installed = package / "migrations"
+    return installed if installed.is_dir() else package.parent / "migrations"
+
+
+async def _identity(connection: AsyncConnection, clock: Clock) -> str:
+    known: str | None = await connection.scalar(select(tables.store.c.id))
+    if known is not None:
+        return known
+    fresh = uuid.uuid4().hex
+    await connection.execute(tables.store.insert().values(id=fresh, created_at=clock.now()))
+    return fresh

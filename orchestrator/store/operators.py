@@ -1,0 +1,166 @@
+"""The user's verbs: the only ones that leave a state at rest. Each is an event of its own in the history."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import bindparam, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator.jobs.clock import Clock
+from orchestrator.jobs.lifecycle import FINAL, Event, State, after, sources
+from orchestrator.store.door import Door
+
+USER = "user"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Selection:
+    """Which jobs of a batch a command means; None means any."""
+
+    batch_id: int | None = None
+    keys: tuple[str, ...] | None = None
+    """Keys, or globs of them."""
+    states: tuple[State, ...] | None = None
+    code: str | None = None
+    """`error.code` of a failed job, or the reason of an uncertain attempt."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chosen:
+    """A job a command acts on."""
+
+    id: int
+    batch: str
+    key: str
+    state: State
+    attempt_id: str | None
+
+
+class Operators:
+    """Commands of the user, each in one transaction."""
+
+    def __init__(self, door: Door, clock: Clock) -> None:
+        self._door, self._clock = door, clock
+
+    async def retry(self, selection: Selection) -> list[Chosen]:
+        """Put failed, expired or cancelled jobs back to be submitted: a new attempt, and perhaps a new charge."""
+        return await self._act(selection, Event.RETRIED, sources(Event.RETRIED), why="retry")
+
+    async def cancel(self, selection: Selection) -> list[Chosen]:
+        """Stop jobs that were not sent."""
+        return await self._act(selection, Event.CANCELLED, (State.BLOCKED, State.PENDING), why="cancel")
+
+    async def not_charged(self, selection: Selection) -> list[Chosen]:
+        """Take the user's word that uncertain attempts cost nothing; their jobs are submitted again."""
+        return await self._act(selection, Event.NOT_CHARGED, (State.UNCERTAIN,), why="resolve --not-charged", charged="no")
+
+    async def resubmit(self, selection: Selection) -> list[Chosen]:
+        """Pay again, knowingly; a late result of the first attempt becomes an extra image."""
+        return await self._act(selection, Event.RESUBMITTED, (State.UNCERTAIN,), why="resolve --resubmit")
+
+    async def give_up(self, selection: Selection) -> list[Chosen]:
+        """Let uncertain jobs fail; what they may have cost stays in the books."""
+        return await self._act(selection, Event.GIVEN_UP, (State.UNCERTAIN,), why="resolve --give-up")
+
+    async def adopt(self, selection: Selection, remote_id: str) -> list[Chosen]:
+        """Tell an uncertain job its task id, found by the user at the provider; it is asked for from now on."""
+
+        async def work(connection: AsyncConnection) -> list[Chosen]:
+            chosen = await choose(connection, selection, (State.UNCERTAIN,))
+            if len(chosen) == 1:
+                facts = {"attempt_id": chosen[0].attempt_id, "remote_id": remote_id, "now": self._clock.now()}
+                await connection.execute(_ADOPT, facts)
+                await self._move(connection, chosen, Event.ADOPTED, f"resolve --adopt {remote_id}")
+            return chosen
+
+        return await self._door.transact(work)
+
+    async def _act(
+        self, selection: Selection, step: Event, leaving: Sequence[State], *, why: str, charged: str = "possible"
+    ) -> list[Chosen]:
+        async def work(connection: AsyncConnection) -> list[Chosen]:
+            chosen = await choose(connection, selection, leaving)
+            await self._move(connection, chosen, step, why)
+            left = [job.attempt_id for job in chosen if job.state is State.UNCERTAIN]
+            if left:
+                now = self._clock.now()
+                await connection.execute(_ABANDON, [{"id": attempt, "now": now, "charged": charged} for attempt in left])
+            return chosen
+
+        return await self._door.transact(work)
+
+    async def _move(self, connection: AsyncConnection, chosen: Sequence[Chosen], step: Event, why: str) -> None:
+        if chosen:
+            await connection.execute(_MOVE, [self._values(job, step) for job in chosen])
+            await connection.execute(_EVENT, [self._event(job, step, why) for job in chosen])
+
+    def _values(self, job: Chosen, step: Event) -> Mapping[str, Any]:
+        target = after(job.state, step)
+        return {
+            "id": job.id,
+            "source": job.state,
+            "target": target,
+            "finished_at": self._clock.now() if target in FINAL else None,
+            "code": "given_up" if target is State.FAILED else None,
+            "message": "given up by the user" if target is State.FAILED else None,
+        }
+
+    def _event(self, job: Chosen, step: Event, why: str) -> Mapping[str, Any]:
+        return {
+            "job_id": job.id,
+            "attempt_id": job.attempt_id,
+            "at": self._clock.now(),
+            "event": step,
+            "source": job.state,
+            "target": after(job.state, step),
+            "actor": USER,
+            "why": why,
+        }
+
+
+async def choose(connection: AsyncConnection, selection: Selection, leaving: Sequence[State]) -> list[Chosen]:
+    """Return the jobs of a selection that stand in one of the states, in the order of their batches."""
+    states = [state for state in leaving if selection.states is None or state in selection.states]
+    chosen: dict[int, Chosen] = {}
+    for key in selection.keys or (None,):
+        facts = {"batch": selection.batch_id, "key": key, "states": states, "code": selection.code}
+        for row in (await connection.execute(_CHOOSE, facts)).all():
+            chosen[row.id] = Chosen(id=row.id, batch=row.batch, key=row.key, state=State(row.state), attempt_id=row.attempt_id)
+    return list(chosen.values())
+
+
+_CHOOSE = text(
+    """
+    SELECT job.id, batch.name AS batch, job.key, job.state, job.attempt_id
+    FROM job JOIN batch ON batch.id = job.batch_id LEFT JOIN attempt ON attempt.id = job.attempt_id
+    WHERE job.state IN :states AND (:batch IS NULL OR job.batch_id = :batch)
+    AND (:key IS NULL OR job.key = :key OR job.key GLOB :key)
+    AND (:code IS NULL OR job.error_code = :code OR (job.state = 'uncertain' AND attempt.reason = :code))
+    ORDER BY job.batch_id, job.position
+    """
+).bindparams(bindparam("states", expanding=True))
+_MOVE = text(
+    """
+    UPDATE job SET state = :target, next_at = NULL, tries = 0, throttles = 0, finished_at = :finished_at, error_code = :code,
+        error_provider_code = NULL, error_message = :message, partial = 0
+    WHERE id = :id AND state = :source
+    """
+)
+_EVENT = text(
+    """
+    INSERT INTO event (job_id, attempt_id, at, event, source, target, actor, why)
+    VALUES (:job_id, :attempt_id, :at, :event, :source, :target, :actor, :why)
+    """
+)
+_ABANDON = text(
+    """
+    UPDATE attempt SET state = 'abandoned', charged = :charged, ended_at = :now WHERE id = :id AND state = 'uncertain'
+    """
+)
+_ADOPT = text(
+    """
+    UPDATE attempt SET state = 'accepted', charged = 'yes', phase = 'answered', remote_id = :remote_id, answered_at = :now
+    WHERE id = :attempt_id AND state = 'uncertain'
+    """
+)

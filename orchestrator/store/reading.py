@@ -1,0 +1,203 @@
+"""What people ask: how a batch stands, which jobs there are, and the whole story of one."""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Row, bindparam, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator.jobs.lifecycle import State
+from orchestrator.store.columns import NANO
+from orchestrator.store.operators import Selection
+
+CHUNK = 500
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """A batch as the store knows it."""
+
+    id: int
+    name: str
+    source: str
+    created_at: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Overview:
+    """How a batch stands."""
+
+    batch: Batch
+    states: dict[State, int]
+    gone: int
+    partial: int
+    images_asked: int
+    images_saved: int
+    estimated: Decimal | None
+    """USD of all jobs, likely; None while any price is unknown."""
+    spent: Decimal
+    """USD settled."""
+    unknown_costs: int
+    """Charged attempts whose cost nobody told."""
+    at_stake: Decimal
+    """USD at worst of the attempts that may have been charged."""
+    unpriced_at_stake: int
+    """Such attempts without a known worst cost."""
+    earliest_deadline: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Story:
+    """One job with everything that happened to it; rows as the tables have them, JSON decoded, money in USD."""
+
+    job: dict[str, Any]
+    attempts: tuple[dict[str, Any], ...]
+    images: tuple[dict[str, Any], ...]
+    events: tuple[dict[str, Any], ...] = ()
+
+
+async def batches(connection: AsyncConnection) -> list[Batch]:
+    """Return all batches, oldest first."""
+    rows = (await connection.execute(text("SELECT id, name, source, created_at FROM batch ORDER BY id"))).all()
+    return [Batch(id=row.id, name=row.name, source=row.source, created_at=row.created_at) for row in rows]
+
+
+async def overview(connection: AsyncConnection, batch: Batch) -> Overview:
+    """Return the figures of one batch."""
+    facts = {"batch": batch.id}
+    states = (await connection.execute(_STATES, facts)).all()
+    images = (await connection.execute(_IMAGES_SAVED, facts)).one()
+    money = (await connection.execute(_MONEY, facts)).one()
+    jobs = (await connection.execute(_JOBS, facts)).one()
+    return Overview(
+        batch=batch,
+        states={State(row.state): row.jobs for row in states},
+        gone=jobs.gone,
+        partial=jobs.partial,
+        images_asked=jobs.asked or 0,
+        images_saved=images.saved,
+        estimated=None if jobs.unpriced else _dollars(jobs.likely or 0),
+        spent=_dollars(money.spent or 0),
+        unknown_costs=money.unknown,
+        at_stake=_dollars(money.at_stake or 0),
+        unpriced_at_stake=money.unpriced,
+        earliest_deadline=jobs.deadline,
+    )
+
+
+async def list_jobs(connection: AsyncConnection, selection: Selection, limit: int) -> list[dict[str, Any]]:
+    """Return jobs in file order as flat rows."""
+    states = list(selection.states or State)
+    found: list[dict[str, Any]] = []
+    for key in selection.keys or (None,):
+        facts = {"batch": selection.batch_id, "key": key, "states": states, "code": selection.code, "limit": limit}
+        found += [_plain(row) for row in (await connection.execute(_LIST, facts)).all()]
+    return found[:limit]
+
+
+async def stories(connection: AsyncConnection, batch_id: int) -> AsyncIterator[Story]:
+    """Yield every job of a batch in file order with its attempts and images; never more than a chunk in memory."""
+    after: tuple[int, int] = (-1, -1)
+    while True:
+        facts = {"batch": batch_id, "position": after[0], "id": after[1], "limit": CHUNK}
+        jobs = (await connection.execute(_CHUNK, facts)).all()
+        if not jobs:
+            return
+        ids = [row.id for row in jobs]
+        attempts = await _by_job(connection, _ATTEMPTS, ids)
+        images = await _by_job(connection, _IMAGES, ids)
+        for row in jobs:
+            yield Story(job=_plain(row), attempts=attempts.get(row.id, ()), images=images.get(row.id, ()))
+        after = (jobs[-1].position, jobs[-1].id)
+
+
+async def story(connection: AsyncConnection, job_id: int) -> Story:
+    """Return one job with its whole history."""
+    row = (await connection.execute(_ONE, {"id": job_id})).one()
+    attempts = await _by_job(connection, _ATTEMPTS, [job_id])
+    images = await _by_job(connection, _IMAGES, [job_id])
+    events = await _by_job(connection, _EVENTS, [job_id])
+    return Story(job=_plain(row), attempts=attempts.get(job_id, ()), images=images.get(job_id, ()), events=events.get(job_id, ()))
+
+
+async def meta_names(connection: AsyncConnection, batch_id: int) -> list[str]:
+    """Return every name that stands in `meta` of a batch, sorted: the last columns of a CSV manifest."""
+    rows = await connection.execute(_META, {"batch": batch_id})
+    return list(rows.scalars())
+
+
+async def _by_job(connection: AsyncConnection, statement: Any, ids: Sequence[int]) -> dict[int, tuple[dict[str, Any], ...]]:  # noqa: ANN401
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in (await connection.execute(statement, {"ids": list(ids)})).all():
+        found.setdefault(row.job_id, []).append(_plain(row))
+    return {job_id: tuple(rows) for job_id, rows in found.items()}
+
+
+_JSON = frozenset({"spec", "usage", "words"})
+_MONEY_COLUMNS = frozenset({"cost_likely", "cost_worst", "cost_estimated", "cost_reserved", "cost_settled"})
+
+
+def _plain(row: Row[Any]) -> dict[str, Any]:
+    values = dict(row._mapping)  # noqa: SLF001 - the public name of SQLAlchemy's row mapping
+    for name in _JSON & values.keys():
+        values[name] = json.loads(values[name]) if values[name] is not None else None
+    for name in _MONEY_COLUMNS & values.keys():
+        values[name] = _dollars(values[name]) if values[name] is not None else None
+    return values
+
+
+def _dollars(billionths: int) -> Decimal:
+    return Decimal(billionths) / NANO
+
+
+_STATES = text("SELECT state, count(*) AS jobs FROM job WHERE batch_id = :batch AND NOT gone GROUP BY state")
+_JOBS = text(
+    """
+    SELECT sum(n) FILTER (WHERE NOT gone) AS asked, count(*) FILTER (WHERE gone) AS gone,
+        count(*) FILTER (WHERE partial) AS partial,
+        sum(cost_likely) FILTER (WHERE NOT gone) AS likely, count(*) FILTER (WHERE cost_likely IS NULL AND NOT gone) AS unpriced,
+        min(deadline) FILTER (WHERE state IN ('ready', 'downloading')) AS deadline
+    FROM job WHERE batch_id = :batch
+    """
+)
+_IMAGES_SAVED = text(
+    "SELECT count(*) AS saved FROM image JOIN job ON job.id = image.job_id WHERE job.batch_id = :batch AND image.state = 'saved'"
+)
+_MONEY = text(
+    """
+    SELECT sum(cost_settled) AS spent, count(*) FILTER (WHERE charged = 'yes' AND cost_settled IS NULL) AS unknown,
+        sum(cost_reserved) FILTER (WHERE charged = 'possible' AND attempt.state <> 'open') AS at_stake,
+        count(*) FILTER (WHERE charged = 'possible' AND attempt.state <> 'open' AND cost_reserved IS NULL) AS unpriced
+    FROM attempt JOIN job ON job.id = attempt.job_id WHERE job.batch_id = :batch
+    """
+)
+_LIST = text(
+    """
+    SELECT job.id, batch.name AS batch, job.key, job.state, job.partial, job.account, job.provider, job.model, job.attempts,
+        job.error_code, job.error_message, job.next_at, job.deadline, attempt.reason, attempt.remote_id, attempt.cost_reserved,
+        job.spec
+    FROM job JOIN batch ON batch.id = job.batch_id LEFT JOIN attempt ON attempt.id = job.attempt_id
+    WHERE job.state IN :states AND (:batch IS NULL OR job.batch_id = :batch)
+    AND (:key IS NULL OR job.key = :key OR job.key GLOB :key)
+    AND (:code IS NULL OR job.error_code = :code OR (job.state = 'uncertain' AND attempt.reason = :code))
+    ORDER BY job.batch_id, job.position LIMIT :limit
+    """
+).bindparams(bindparam("states", expanding=True))
+_JOB = "SELECT job.*, batch.name AS batch FROM job JOIN batch ON batch.id = job.batch_id"
+_CHUNK = text(
+    f"{_JOB} WHERE job.batch_id = :batch AND (job.position, job.id) > (:position, :id) ORDER BY job.position, job.id LIMIT :limit"
+)
+_ONE = text(f"{_JOB} WHERE job.id = :id")
+_ATTEMPTS = text("SELECT * FROM attempt WHERE job_id IN :ids ORDER BY job_id, number").bindparams(
+    bindparam("ids", expanding=True)
+)
+_IMAGES = text('SELECT * FROM image WHERE job_id IN :ids ORDER BY job_id, "index"').bindparams(bindparam("ids", expanding=True))
+_EVENTS = text("SELECT * FROM event WHERE job_id IN :ids ORDER BY id").bindparams(bindparam("ids", expanding=True))
+_META = text(
+    """
+    SELECT DISTINCT each.key FROM job, json_each(job.spec, '$.meta') AS each WHERE job.batch_id = :batch ORDER BY each.key
+    """
+)

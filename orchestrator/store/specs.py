@@ -1,0 +1,60 @@
+"""A job's spec as the JSON that a row keeps."""
+
+from pathlib import Path
+
+from orchestrator.jobs.spec import JobSpec, Json, LocalImage, Reference, RemoteImage
+
+
+def to_json(spec: JobSpec) -> dict[str, Json]:
+    """Return what no column of its own holds."""
+    return {
+        "prompt": spec.prompt,
+        "endpoint": spec.endpoint,
+        "size": spec.size,
+        "params": dict(spec.params),
+        "extra": dict(spec.extra),
+        "references": [_reference_to_json(reference) for reference in spec.references],
+        "mask": _reference_to_json(spec.mask) if spec.mask else None,
+        "meta": dict(spec.meta),
+    }
+
+
+def from_row(row: object) -> JobSpec:
+    """Return the spec of a row that has the columns of `job`."""
+    stored = row.spec  # type: ignore[attr-defined]
+    return JobSpec(
+        key=row.key,  # type: ignore[attr-defined]
+        account=row.account,  # type: ignore[attr-defined]
+        provider=row.provider,  # type: ignore[attr-defined]
+        model=row.model,  # type: ignore[attr-defined]
+        n=row.n,  # type: ignore[attr-defined]
+        priority=row.priority,  # type: ignore[attr-defined]
+        prompt=stored["prompt"],
+        endpoint=stored["endpoint"],
+        size=stored["size"],
+        params=stored["params"],
+        extra=stored["extra"],
+        references=tuple(_reference_from_json(item) for item in stored["references"]),
+        mask=_reference_from_json(stored["mask"]) if stored["mask"] else None,
+        meta=stored["meta"],
+    )
+
+
+def _reference_to_json(reference: Reference) -> dict[str, Json]:
+    if isinstance(reference, RemoteImage):
+        return {"url": reference.url}
+    return {
+        "path": str(reference.path),
+        "sha256": reference.sha256,
+        "size": reference.size,
+        "format": reference.format,
+        "width": reference.width,
+        "height": reference.height,
+        "alpha": reference.alpha,
+    }
+
+
+def _reference_from_json(stored: dict[str, Json]) -> Reference:
+    if "url" in stored:
+        return RemoteImage(url=stored["url"])
+    return LocalImage(**{**stored, "path": Path(stored["path"])})

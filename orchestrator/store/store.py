@@ -1,0 +1,162 @@
+"""The store as the rest of the program knows it."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Self, TypeVar
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from orchestrator.jobs.accounts import AccountSettings
+from orchestrator.jobs.clock import Clock
+from orchestrator.jobs.failures import Failure
+from orchestrator.jobs.lifecycle import State
+from orchestrator.store import accounts as account_rows
+from orchestrator.store import opening, reading, work
+from orchestrator.store.door import Door
+from orchestrator.store.loading import Loading
+from orchestrator.store.operators import Operators, Selection
+from orchestrator.store.records import Image, Job
+from orchestrator.store.transitions import Transitions
+
+T = TypeVar("T")
+
+
+class Store:
+    """One SQLite file, open. Writing goes through `door`, reading through a few connections of its own."""
+
+    def __init__(self, path: Path, store_id: str, door: Door, reader: AsyncEngine, clock: Clock) -> None:
+        self.path, self.id, self.door = path, store_id, door
+        self._reader, self._clock = reader, clock
+        self.operators = Operators(door, clock)
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, path: Path, clock: Clock) -> AsyncIterator[Self]:
+        """Open the store at `path`, making or migrating it as needed; raise `CannotOpen`."""
+        opening.make_private(path)
+        writer, reader = opening.engine_of(path, writes=True), opening.engine_of(path, writes=False)
+        try:
+            async with opening.connected(writer) as connection:
+                store_id = await opening.prepare(connection, clock)
+                door = Door(connection)
+                try:
+                    yield cls(path, store_id, door, reader, clock)
+                finally:
+                    await door.close()
+        finally:
+            await reader.dispose()
+            await writer.dispose()
+
+    def transitions(self, actor: str) -> Transitions:
+        """Return the engine's verbs, signed by `actor` in the history."""
+        return Transitions(self.door, self._clock, actor)
+
+    def loading(self) -> Loading:
+        """Begin to take in a batch file."""
+        return Loading(self.door, self._clock)
+
+    async def accounts(self) -> dict[str, account_rows.AccountRow]:
+        """Return every account by name."""
+        return await self._read(account_rows.read_accounts)
+
+    async def pause_account(self, name: str, failure: Failure) -> None:
+        """Stop an account until the user resumes it."""
+        await self.door.transact(lambda connection: account_rows.pause(connection, name, failure, self._clock.now()))
+
+    async def lift_pause(self, name: str) -> None:
+        """Let a paused account go on."""
+        await self.door.transact(lambda connection: account_rows.lift(connection, name))
+
+    async def put_accounts(self, settings: Sequence[AccountSettings]) -> None:
+        """Store changed settings of known accounts; raise `AccountInUse`."""
+        await self.door.transact(lambda connection: account_rows.put_accounts(connection, settings))
+
+    async def uploaded(self, account: str, sha256: str) -> str | None:
+        """Return the URL under which an account has this content already, or None."""
+        facts = {"account": account, "sha256": sha256}
+        return await self._read(lambda connection: connection.scalar(_UPLOADED, facts))
+
+    async def remember_upload(self, account: str, sha256: str, url: str) -> None:
+        """Keep the URL that an upload gave."""
+        facts = {"account": account, "sha256": sha256, "url": url, "now": self._clock.now()}
+        await self.door.transact(lambda connection: connection.execute(_REMEMBER_UPLOAD, facts))
+
+    async def candidates(self, *, account: str, batches: Sequence[int], only: str | None, limit: int) -> list[Job]:
+        """Return pending jobs of an account that may be sent now, most urgent first."""
+        now = self._clock.now()
+        return await self._read(
+            lambda connection: work.candidates(connection, account=account, batches=batches, only=only, now=now, limit=limit)
+        )
+
+    async def in_state(self, *states: State, batches: Sequence[int] | None, after: int = 0, limit: int = 1000) -> list[Job]:
+        """Return in-flight jobs by id, those above `after`; of all batches with None."""
+        return await self._read(lambda connection: work.in_state(connection, states, batches=batches, after=after, limit=limit))
+
+    async def images(self, job: Job) -> list[Image]:
+        """Return the images of a job's latest attempt."""
+        return await self._read(lambda connection: work.images(connection, job))
+
+    async def counts(self, batches: Sequence[int]) -> dict[State, int]:
+        """Return how many jobs stand in each state."""
+        return await self._read(lambda connection: work.counts(connection, batches))
+
+    async def anything_moves(self, batches: Sequence[int]) -> bool:
+        """Say whether a sent job of these batches is still on its way."""
+        return await self._read(lambda connection: work.anything_moves(connection, batches))
+
+    async def waiting_accounts(self, batches: Sequence[int], only: str | None = None) -> set[str]:
+        """Return the accounts that have jobs to submit."""
+        return await self._read(lambda connection: work.waiting_accounts(connection, batches, only))
+
+    async def next_due(self, *, account: str, batches: Sequence[int]) -> float | None:
+        """Return when the next postponed job of an account is due."""
+        return await self._read(lambda connection: work.next_due(connection, account=account, batches=batches))
+
+    async def batches(self) -> list[reading.Batch]:
+        """Return all batches, oldest first."""
+        return await self._read(reading.batches)
+
+    async def overview(self, batch: reading.Batch) -> reading.Overview:
+        """Return the figures of one batch."""
+        return await self._read(lambda connection: reading.overview(connection, batch))
+
+    async def list_jobs(self, selection: Selection, limit: int) -> list[dict[str, object]]:
+        """Return jobs in file order as flat rows."""
+        return await self._read(lambda connection: reading.list_jobs(connection, selection, limit))
+
+    async def story(self, job_id: int) -> reading.Story:
+        """Return one job with its whole history."""
+        return await self._read(lambda connection: reading.story(connection, job_id))
+
+    async def stories(self, batch_id: int) -> AsyncIterator[reading.Story]:
+        """Yield every job of a batch in file order, from one consistent view of the store."""
+        async with self._reader.connect() as connection:
+            async for story in reading.stories(connection, batch_id):
+                yield story
+
+    async def meta_names(self, batch_id: int) -> list[str]:
+        """Return every name in the `meta` of a batch."""
+        return await self._read(lambda connection: reading.meta_names(connection, batch_id))
+
+    async def version_of_others(self) -> int:
+        """Return a number that changes when another process has written to the file."""
+
+        async def look(connection: AsyncConnection) -> int:
+            return int((await connection.exec_driver_sql("PRAGMA data_version")).scalar_one())
+
+        return await self.door.look(look)
+
+    async def _read(self, question: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        async with self._reader.connect() as connection:
+            return await question(connection)
+
+
+_UPLOADED = text("SELECT url FROM upload WHERE account = :account AND sha256 = :sha256")
+_REMEMBER_UPLOAD = text(
+    """
+    INSERT INTO upload (account, sha256, url, uploaded_at) VALUES (:account, :sha256, :url, :now)
+    ON CONFLICT (account, sha256) DO UPDATE SET url = excluded.url, uploaded_at = excluded.uploaded_at
+    """
+)

@@ -1,0 +1,249 @@
+"""The engine's verbs: one per step of the lifecycle, each demanding the facts of its step.
+
+Each names the state and the attempt it leaves, writes its event in the same transaction, and returns the job as it is
+after the commit. `Stale` means somebody was faster, and nothing was changed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from orchestrator.jobs.attempts import AttemptState, Charged, ImageState, Phase
+from orchestrator.jobs.clock import Clock
+from orchestrator.jobs.failures import ErrorCode, Failure
+from orchestrator.jobs.lifecycle import Event, State, after
+from orchestrator.store import statements as sql
+from orchestrator.store.door import Door, Step, Write
+from orchestrator.store.records import Accepted, AttemptEnd, Delivery, Image, Job, NewAttempt, SavedFile
+
+
+class Transitions:
+    """Writes the steps of jobs; `actor` is who does it, for the history."""
+
+    def __init__(self, door: Door, clock: Clock, actor: str) -> None:
+        self._door, self._clock, self._actor = door, clock, actor
+
+    async def claim(self, job: Job, attempt: NewAttempt) -> Job:
+        """Write down the attempt: nothing may be sent before this has returned."""
+        opened = Step(
+            sql.OPEN_ATTEMPT,
+            {
+                "id": attempt.id,
+                "job_id": job.id,
+                "number": job.attempts + 1,
+                "account": job.account,
+                "provider": job.spec.provider,
+                "state": AttemptState.OPEN,
+                "charged": Charged.POSSIBLE,
+                "client_ref": attempt.id,
+                "token_hash": attempt.token_hash,
+                "request_sha256": attempt.request_sha256,
+                "worker": attempt.worker,
+                "cost_estimated": job.cost_likely,
+                "cost_reserved": job.cost_worst,
+                "started_at": self._clock.now(),
+            },
+        )
+        values = {"attempt_id": attempt.id, "attempts": job.attempts + 1, "next_at": None}
+        return await self._step(job, Event.CLAIMED, values, opened, about=attempt.id)
+
+    async def postpone(self, job: Job, end: AttemptEnd, *, next_at: float, tries: int, throttles: int) -> Job:
+        """End an attempt that provably cost nothing; the job waits until `next_at` (Unix seconds)."""
+        values = {"next_at": next_at, "tries": tries, "throttles": throttles}
+        return await self._step(job, Event.POSTPONED, values, self._ended(job, end), why=_why(end.failure))
+
+    async def postpone_unsent(self, job: Job, failure: Failure, *, next_at: float, tries: int) -> Job:
+        """Put off a job before any attempt was written down: its inputs could not be brought to the provider."""
+        return await self._step(job, Event.POSTPONED, {"next_at": next_at, "tries": tries}, why=_why(failure))
+
+    async def refuse(self, job: Job, end: AttemptEnd, failure: Failure) -> Job:
+        """End a job that the provider refused, at no cost."""
+        return await self._finish(job, Event.REFUSED, failure, self._ended(job, end))
+
+    async def refuse_unsent(self, job: Job, failure: Failure) -> Job:
+        """End a job that must not be sent: its inputs are no longer what was checked."""
+        return await self._finish(job, Event.REFUSED, failure)
+
+    async def accept(self, job: Job, accepted: Accepted) -> Job:
+        """Write down the task id: from now on it may be used."""
+        now = self._clock.now()
+        first = Step(sql.FIRST_ACCEPTED, {"b_name": job.account, "accepted_at": now})
+        event = Event.ADOPTED if job.state is State.UNCERTAIN else Event.ACCEPTED
+        moved = await self._step(job, event, {"next_at": None, "throttles": 0}, self._accepted(job, accepted, now), first)
+        return replace(moved, remote_id=accepted.remote_id, answered_at=now)
+
+    async def deliver(self, job: Job, delivery: Delivery) -> Job:
+        """Write down where the results are, and what they cost."""
+        now = self._clock.now()
+        others = [
+            self._accepted(job, delivery.accepted, now),
+            Step(sql.FIRST_ACCEPTED, {"b_name": job.account, "accepted_at": now}),
+            self._settled(job, delivery),
+            *self._known(job, delivery),
+        ]
+        values = {
+            "known_at": delivery.known_at,
+            "deadline": delivery.deadline,
+            "partial": delivery.missing > 0,
+            "next_at": None,
+            "throttles": 0,
+        }
+        return await self._step(job, Event.DELIVERED, values, *others)
+
+    async def doubt(self, job: Job, failure: Failure, phase: Phase, *, next_at: float | None) -> Job:
+        """Hold an attempt whose answer was lost; with `next_at` a look-up will still be tried then."""
+        facts = {
+            "b_id": job.attempt_id,
+            "phase": phase,
+            "reason": failure.code,
+            "message": failure.message,
+            "http_status": failure.http_status,
+            "request_id": failure.request_id,
+        }
+        doubted = Step(sql.DOUBT_ATTEMPT, facts)
+        return await self._step(job, Event.DOUBTED, {"next_at": next_at}, doubted, why=_why(failure))
+
+    async def fail_task(self, job: Job, failure: Failure, charged: Charged) -> Job:
+        """End a job whose task failed at the provider."""
+        end = AttemptEnd(state=AttemptState.FAILED, charged=charged, phase=Phase.ANSWERED, failure=failure)
+        return await self._finish(job, Event.TASK_FAILED, failure, self._ended(job, end))
+
+    async def start_download(self, job: Job) -> Job:
+        """Say that a downloader is at work."""
+        return await self._step(job, Event.DOWNLOAD_STARTED, {})
+
+    async def postpone_download(self, job: Job, image: Image, why: str, *, next_at: float) -> Job:
+        """Put off a download that failed in a way that may pass."""
+        tried = Step(sql.TRY_IMAGE_AGAIN, {"b_id": image.id, "error": why})
+        return await self._step(job, Event.DOWNLOAD_POSTPONED, {"next_at": next_at}, tried, why=why)
+
+    async def ask_again(self, job: Job, image: Image, why: str) -> Job:
+        """Go back to asking for the task: its links are dead, its results may not be."""
+        tried = Step(sql.TRY_IMAGE_AGAIN, {"b_id": image.id, "error": why})
+        return await self._step(job, Event.ASKED_AGAIN, {"next_at": None}, tried, why=why)
+
+    async def save(self, job: Job, image: Image, saved: SavedFile) -> None:
+        """Write down one image of several; the job goes on."""
+        await self._door.write(Write(job.id, self._saved(image, saved)))
+
+    async def finish(self, job: Job, image: Image | None, saved: SavedFile | None) -> Job:
+        """Write down the last image and the end of the job."""
+        end = AttemptEnd(state=AttemptState.DELIVERED, charged=Charged.YES, phase=Phase.ANSWERED)
+        others = [self._ended(job, end)]
+        if image is not None and saved is not None:
+            others.append(self._saved(image, saved))
+        return await self._step(job, Event.SAVED, {"next_at": None, "finished_at": self._clock.now()}, *others)
+
+    async def lose(self, job: Job, images: list[Image], failure: Failure) -> Job:
+        """End a job whose paid result is gone before it could be fetched."""
+        end = AttemptEnd(state=AttemptState.LOST, charged=Charged.YES, phase=Phase.ANSWERED, failure=failure)
+        lost = [Step(sql.LOSE_IMAGE, {"b_id": image.id, "error": failure.message}) for image in images]
+        return await self._finish(job, Event.LOST, failure, self._ended(job, end), *lost)
+
+    async def give_up_download(self, job: Job, images: list[Image], failure: Failure) -> Job:
+        """End a job whose paid result came, but is no image that may be published."""
+        end = AttemptEnd(state=AttemptState.LOST, charged=Charged.YES, phase=Phase.ANSWERED, failure=failure)
+        lost = [Step(sql.LOSE_IMAGE, {"b_id": image.id, "error": failure.message}) for image in images]
+        return await self._finish(job, Event.UNUSABLE, failure, self._ended(job, end), *lost)
+
+    async def _step(
+        self,
+        job: Job,
+        step: Event,
+        values: Mapping[str, Any],
+        *others: Step,
+        why: str | None = None,
+        about: str | None = None,
+    ) -> Job:
+        target = after(job.state, step)
+        record = {
+            "job_id": job.id,
+            "attempt_id": about or job.attempt_id,
+            "at": self._clock.now(),
+            "event": step,
+            "source": job.state,
+            "target": target,
+            "actor": self._actor,
+            "why": why,
+        }
+        await self._door.write(Write(job.id, sql.move(job, step, values), (*others, Step(sql.RECORD_EVENT, record))))
+        known = {name: value for name, value in values.items() if name in Job.__dataclass_fields__}
+        return replace(job, state=target, **known)
+
+    async def _finish(self, job: Job, step: Event, failure: Failure, *others: Step) -> Job:
+        values = {
+            "error_code": failure.code,
+            "error_provider_code": failure.provider_code,
+            "error_message": failure.message,
+            "finished_at": self._clock.now(),
+            "next_at": None,
+        }
+        return await self._step(job, step, values, *others, why=_why(failure))
+
+    def _ended(self, job: Job, end: AttemptEnd) -> Step:
+        failure = end.failure
+        facts = {
+            "b_id": job.attempt_id,
+            "state": end.state,
+            "charged": end.charged,
+            "phase": end.phase,
+            "reason": failure.code if failure else None,
+            "message": failure.message if failure else None,
+            "http_status": failure.http_status if failure else None,
+            "request_id": failure.request_id if failure else None,
+            "ended_at": self._clock.now(),
+        }
+        return Step(sql.END_ATTEMPT, facts)
+
+    def _accepted(self, job: Job, accepted: Accepted, now: float) -> Step:
+        facts = {
+            "b_id": job.attempt_id,
+            "remote_id": accepted.remote_id,
+            "spool": accepted.spool,
+            "http_status": accepted.http_status,
+            "request_id": accepted.request_id,
+            "words": accepted.words,
+            "answered_at": now,
+        }
+        return Step(sql.ACCEPT_ATTEMPT, facts)
+
+    def _settled(self, job: Job, delivery: Delivery) -> Step:
+        usage = dict(delivery.usage) if delivery.usage else None
+        return Step(sql.SETTLE_ATTEMPT, {"b_id": job.attempt_id, "usage": usage, "cost_settled": delivery.cost})
+
+    def _known(self, job: Job, delivery: Delivery) -> list[Step]:
+        return [
+            Step(
+                sql.KNOW_IMAGE,
+                {
+                    "job_id": job.id,
+                    "attempt_id": job.attempt_id,
+                    "index": image.index,
+                    "state": ImageState.WANTED,
+                    "url": image.url,
+                    "base64": image.base64,
+                    "deadline": image.deadline,
+                    "revised_prompt": image.revised_prompt,
+                },
+            )
+            for image in delivery.images
+        ]
+
+    def _saved(self, image: Image, saved: SavedFile) -> Step:
+        facts = {
+            "b_id": image.id,
+            "file": saved.file,
+            "sha256": saved.sha256,
+            "bytes": saved.bytes,
+            "format": saved.format,
+            "width": saved.width,
+            "height": saved.height,
+            "downloaded_at": self._clock.now(),
+        }
+        return Step(sql.SAVE_IMAGE, facts)
+
+
+def _why(failure: Failure | None) -> str | None:
+    if failure is None:
+        return None
+    return f"{failure.code}: {failure.message}" if failure.message else ErrorCode(failure.code).value

@@ -1,0 +1,153 @@
+"""What the engine asks: which jobs can move, and what is known of them. Every question is served by an index."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator.jobs.attempts import ImageState
+from orchestrator.jobs.lifecycle import State
+from orchestrator.store import specs
+from orchestrator.store.columns import NANO
+from orchestrator.store.records import Image, Job
+
+_COLUMNS = """
+    job.id, job.batch_id, batch.name AS batch, job.key, job.account, job.provider, job.model, job.n, job.priority, job.spec,
+    job.state, job.attempt_id, job.attempts, job.tries, job.throttles, job.next_at, job.known_at, job.deadline,
+    job.cost_likely, job.cost_worst, attempt.remote_id, attempt.answered_at
+"""
+_FROM = "FROM job JOIN batch ON batch.id = job.batch_id LEFT JOIN attempt ON attempt.id = job.attempt_id"
+_MINE = "job.batch_id IN :batches AND job.account = :account AND NOT job.gone AND (:only IS NULL OR job.key GLOB :only)"
+
+# The state stands in the text, not in a parameter: else SQLite could not use the partial indexes.
+_FRESH = text(
+    f"SELECT {_COLUMNS} {_FROM} WHERE job.state = 'pending' AND job.next_at IS NULL AND {_MINE} "
+    "ORDER BY job.priority DESC, job.id LIMIT :limit"
+).bindparams(bindparam("batches", expanding=True))
+_DUE = text(
+    f"SELECT {_COLUMNS} {_FROM} WHERE job.state = 'pending' AND job.next_at <= :now AND {_MINE} "
+    "ORDER BY job.next_at, job.id LIMIT :limit"
+).bindparams(bindparam("batches", expanding=True))
+_IN_STATE = text(
+    f"SELECT {_COLUMNS} {_FROM} WHERE job.state IN :states AND job.state IN "
+    "('submitting', 'running', 'ready', 'downloading', 'uncertain') AND job.id > :after "
+    "AND (:all OR job.batch_id IN :batches) ORDER BY job.id LIMIT :limit"
+).bindparams(bindparam("states", expanding=True), bindparam("batches", expanding=True))
+_IMAGES = text('SELECT * FROM image WHERE job_id = :job_id AND attempt_id = :attempt_id ORDER BY "index"')
+_COUNTS = text("SELECT state, count(*) AS jobs FROM job WHERE batch_id IN :batches AND NOT gone GROUP BY state").bindparams(
+    bindparam("batches", expanding=True)
+)
+_MOVABLE = text(
+    """
+    SELECT 1 FROM job WHERE batch_id IN :batches AND (
+        state IN ('submitting', 'running', 'ready', 'downloading') OR (state = 'uncertain' AND next_at IS NOT NULL)
+    ) LIMIT 1
+    """
+).bindparams(bindparam("batches", expanding=True))
+_WAITING_ACCOUNTS = text(
+    "SELECT DISTINCT account FROM job WHERE state = 'pending' AND batch_id IN :batches AND NOT gone "
+    "AND (:only IS NULL OR key GLOB :only)"
+).bindparams(bindparam("batches", expanding=True))
+_NEXT_DUE = text(
+    "SELECT min(next_at) FROM job WHERE state = 'pending' AND next_at IS NOT NULL AND batch_id IN :batches AND account = :account"
+).bindparams(bindparam("batches", expanding=True))
+
+
+def job_of(row: Any) -> Job:  # noqa: ANN401
+    """Return the job of a row with `_COLUMNS`."""
+    return Job(
+        id=row.id,
+        batch_id=row.batch_id,
+        batch=row.batch,
+        spec=specs.from_row(_Decoded(row)),
+        state=State(row.state),
+        attempt_id=row.attempt_id,
+        remote_id=row.remote_id,
+        attempts=row.attempts,
+        tries=row.tries,
+        throttles=row.throttles,
+        next_at=row.next_at,
+        known_at=row.known_at,
+        deadline=row.deadline,
+        answered_at=row.answered_at,
+        cost_likely=None if row.cost_likely is None else row.cost_likely / NANO,
+        cost_worst=None if row.cost_worst is None else row.cost_worst / NANO,
+    )
+
+
+class _Decoded:
+    """A row whose JSON text is read: plain SQL gives it as text."""
+
+    def __init__(self, row: Any) -> None:  # noqa: ANN401
+        self._row = row
+        self.spec = json.loads(row.spec)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return getattr(self._row, name)
+
+
+async def candidates(
+    connection: AsyncConnection, *, account: str, batches: Sequence[int], only: str | None, now: float, limit: int
+) -> list[Job]:
+    """Return pending jobs of an account that may be sent now: those whose wait is over first, then by priority and age."""
+    facts = {"account": account, "batches": list(batches), "only": only, "now": now, "limit": limit}
+    due = (await connection.execute(_DUE, facts)).all()
+    rows = [*due]
+    if len(due) < limit:
+        rows += (await connection.execute(_FRESH, {**facts, "limit": limit - len(due)})).all()
+    return [job_of(row) for row in rows]
+
+
+async def in_state(
+    connection: AsyncConnection, states: Sequence[State], *, batches: Sequence[int] | None, after: int = 0, limit: int = 1000
+) -> list[Job]:
+    """Return jobs in the given in-flight states by id, those above `after`; of all batches with `batches=None`."""
+    facts = {"states": list(states), "all": batches is None, "batches": list(batches or ()), "after": after, "limit": limit}
+    return [job_of(row) for row in (await connection.execute(_IN_STATE, facts)).all()]
+
+
+async def images(connection: AsyncConnection, job: Job) -> list[Image]:
+    """Return the images of a job's latest attempt, by index."""
+    rows = (await connection.execute(_IMAGES, {"job_id": job.id, "attempt_id": job.attempt_id})).all()
+    return [
+        Image(
+            id=row.id,
+            job_id=row.job_id,
+            attempt_id=row.attempt_id,
+            index=row._mapping["index"],  # noqa: SLF001 - a tuple has an `index` of its own
+            state=ImageState(row.state),
+            url=row.url,
+            base64=row.base64,
+            deadline=row.deadline,
+            tries=row.tries,
+            refetches=row.refetches,
+            file=row.file,
+            sha256=row.sha256,
+        )
+        for row in rows
+    ]
+
+
+async def counts(connection: AsyncConnection, batches: Sequence[int]) -> dict[State, int]:
+    """Return how many jobs stand in each state; rows that left their file are not counted."""
+    rows = (await connection.execute(_COUNTS, {"batches": list(batches)})).all()
+    return {State(row.state): row.jobs for row in rows}
+
+
+async def anything_moves(connection: AsyncConnection, batches: Sequence[int]) -> bool:
+    """Say whether an accepted or sent job of these batches is still on its way."""
+    return (await connection.execute(_MOVABLE, {"batches": list(batches)})).first() is not None
+
+
+async def waiting_accounts(connection: AsyncConnection, batches: Sequence[int], only: str | None) -> set[str]:
+    """Return the accounts that have jobs to submit."""
+    rows = await connection.execute(_WAITING_ACCOUNTS, {"batches": list(batches), "only": only})
+    return set(rows.scalars())
+
+
+async def next_due(connection: AsyncConnection, *, account: str, batches: Sequence[int]) -> float | None:
+    """Return the Unix seconds at which the next postponed job of an account is due."""
+    found: float | None = (await connection.execute(_NEXT_DUE, {"account": account, "batches": list(batches)})).scalar_one()
+    return found
