@@ -112,11 +112,9 @@ class Delivery:
 class Image:
     """One output image of a job."""
 
-    id: int
-    job_id: int
     attempt_id: str
     index: int
-    state: ImageState
+    state: ImageState = ImageState.WANTED
     url: str | None = field(default=None, repr=False)
     base64: str | None = field(default=None, repr=False)
     deadline: float | None = None

@@ -1,9 +1,10 @@
 """The hot statements, each built once: the compiled form is cached, and equal statements of a group are sent together."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Update, bindparam, func, text
+from sqlalchemy import Update, and_, bindparam, func, text
 
 from orchestrator.jobs.attempts import LIVE, ImageState
 from orchestrator.jobs.lifecycle import Event, after
@@ -13,6 +14,7 @@ from orchestrator.store.records import Job
 from orchestrator.store.tables import account, attempt, event, image, job
 
 
+@cache
 def _moving(*columns: str) -> Update:
     """Return an UPDATE of one job that names the state and the attempt it leaves."""
     return (
@@ -26,16 +28,11 @@ def _moving(*columns: str) -> Update:
     )
 
 
-_MOVES: dict[tuple[str, ...], Update] = {}
-
-
 def move(current: Job, step: Event, values: Mapping[str, Any]) -> Step:
     """Return the guarded step of one job along the lifecycle table; raise `IllegalStep` where there is none."""
     target = after(current.state, step)
-    columns = tuple(sorted(values))
-    statement = _MOVES.setdefault(columns, _moving(*columns))
     guard = {"b_id": current.id, "b_state": current.state, "b_attempt": current.attempt_id}
-    return Step(statement, {**guard, "state": target, **values})
+    return Step(_moving(*sorted(values)), {**guard, "state": target, **values})
 
 
 _LIVE = text(f"attempt.state IN ({quoted(LIVE)})")
@@ -106,6 +103,10 @@ FIRST_ACCEPTED = (
     .values(accepted_at=bindparam("accepted_at"))
 )
 
+_WANTED = and_(
+    image.c.attempt_id == bindparam("b_attempt"), image.c["index"] == bindparam("b_index"), image.c.state == bindparam("b_state")
+)
+
 KNOW_IMAGE = text(
     """
     INSERT INTO image (job_id, attempt_id, part, "index", state, url, base64, deadline, revised_prompt)
@@ -119,7 +120,7 @@ KNOW_IMAGE = text(
 
 SAVE_IMAGE = (
     image.update()
-    .where(image.c.id == bindparam("b_id"), image.c.state == ImageState.WANTED)
+    .where(_WANTED)
     .values(
         {
             **{name: bindparam(name) for name in ("file", "sha256", "bytes", "format", "width", "height", "downloaded_at")},
@@ -131,14 +132,6 @@ SAVE_IMAGE = (
     )
 )
 
-TRY_IMAGE_AGAIN = (
-    image.update()
-    .where(image.c.id == bindparam("b_id"), image.c.state == ImageState.WANTED)
-    .values(tries=image.c.tries + 1, error=bindparam("error"))
-)
+TRY_IMAGE_AGAIN = image.update().where(_WANTED).values(tries=image.c.tries + 1, error=bindparam("error"))
 
-LOSE_IMAGE = (
-    image.update()
-    .where(image.c.id == bindparam("b_id"), image.c.state == ImageState.WANTED)
-    .values(state=ImageState.LOST, error=bindparam("error"))
-)
+LOSE_IMAGE = image.update().where(_WANTED).values(state=ImageState.LOST, error=bindparam("error"))

@@ -114,12 +114,12 @@ class Transitions:
 
     async def postpone_download(self, job: Job, image: Image, why: str, *, next_at: float) -> Job:
         """Put off a download that failed in a way that may pass."""
-        tried = Step(sql.TRY_IMAGE_AGAIN, {"b_id": image.id, "error": why})
+        tried = Step(sql.TRY_IMAGE_AGAIN, {**_wanted(image), "error": why})
         return await self._step(job, Event.DOWNLOAD_POSTPONED, {"next_at": next_at}, tried, why=why)
 
     async def ask_again(self, job: Job, image: Image, why: str) -> Job:
         """Go back to asking for the task: its links are dead, its results may not be."""
-        tried = Step(sql.TRY_IMAGE_AGAIN, {"b_id": image.id, "error": why})
+        tried = Step(sql.TRY_IMAGE_AGAIN, {**_wanted(image), "error": why})
         return await self._step(job, Event.ASKED_AGAIN, {"next_at": None}, tried, why=why)
 
     async def save(self, job: Job, image: Image, saved: SavedFile) -> None:
@@ -137,13 +137,13 @@ class Transitions:
     async def lose(self, job: Job, images: list[Image], failure: Failure) -> Job:
         """End a job whose paid result is gone before it could be fetched."""
         end = AttemptEnd(state=AttemptState.LOST, charged=Charged.YES, phase=Phase.ANSWERED, failure=failure)
-        lost = [Step(sql.LOSE_IMAGE, {"b_id": image.id, "error": failure.message}) for image in images]
+        lost = [Step(sql.LOSE_IMAGE, {**_wanted(image), "error": failure.message}) for image in images]
         return await self._finish(job, Event.LOST, failure, self._ended(job, end), *lost)
 
     async def give_up_download(self, job: Job, images: list[Image], failure: Failure) -> Job:
         """End a job whose paid result came, but is no image that may be published."""
         end = AttemptEnd(state=AttemptState.LOST, charged=Charged.YES, phase=Phase.ANSWERED, failure=failure)
-        lost = [Step(sql.LOSE_IMAGE, {"b_id": image.id, "error": failure.message}) for image in images]
+        lost = [Step(sql.LOSE_IMAGE, {**_wanted(image), "error": failure.message}) for image in images]
         return await self._finish(job, Event.UNUSABLE, failure, self._ended(job, end), *lost)
 
     async def _step(
@@ -231,7 +231,7 @@ class Transitions:
 
     def _saved(self, image: Image, saved: SavedFile) -> Step:
         facts = {
-            "b_id": image.id,
+            **_wanted(image),
             "file": saved.file,
             "sha256": saved.sha256,
             "bytes": saved.bytes,
@@ -241,6 +241,10 @@ class Transitions:
             "downloaded_at": self._clock.now(),
         }
         return Step(sql.SAVE_IMAGE, facts)
+
+
+def _wanted(image: Image) -> dict[str, Any]:
+    return {"b_attempt": image.attempt_id, "b_index": image.index, "b_state": ImageState.WANTED}
 
 
 def _why(failure: Failure | None) -> str | None:

@@ -113,8 +113,6 @@ async def images(connection: AsyncConnection, job: Job) -> list[Image]:
     rows = (await connection.execute(_IMAGES, {"job_id": job.id, "attempt_id": job.attempt_id})).all()
     return [
         Image(
-            id=row.id,
-            job_id=row.job_id,
             attempt_id=row.attempt_id,
             index=row._mapping["index"],  # noqa: SLF001 - a tuple has an `index` of its own
             state=ImageState(row.state),
