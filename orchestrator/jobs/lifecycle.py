@@ -38,6 +38,7 @@ class Event(StrEnum):
     SAVED = "saved"
     UNUSABLE = "unusable"
     LOST = "lost"
+    LOOKED_UP = "looked_up"
     ADOPTED = "adopted"
     NOT_CHARGED = "not_charged"
     RESUBMITTED = "resubmitted"
@@ -97,6 +98,7 @@ TABLE: dict[tuple[State, Event], State] = {
     (_S.DOWNLOADING, _E.SAVED): _S.SUCCEEDED,
     (_S.DOWNLOADING, _E.UNUSABLE): _S.FAILED,
     (_S.DOWNLOADING, _E.LOST): _S.EXPIRED,
+    (_S.UNCERTAIN, _E.LOOKED_UP): _S.UNCERTAIN,
     (_S.UNCERTAIN, _E.ADOPTED): _S.RUNNING,
     (_S.UNCERTAIN, _E.DELIVERED): _S.READY,
     (_S.UNCERTAIN, _E.NOT_CHARGED): _S.PENDING,

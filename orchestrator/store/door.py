@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sqlalchemy import Executable
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 T = TypeVar("T")
@@ -22,6 +22,10 @@ LARGEST_GROUP = 500
 
 class Stale(Exception):
     """The row was no longer what the writer took it for: somebody was faster, and nothing was changed."""
+
+
+class Unavailable(Exception):
+    """The database did not take it: disk full, locked for too long, read-only, damaged. Nothing was changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,5 +192,7 @@ def _resolve(future: asyncio.Future[T], result: T) -> None:
 
 
 def _fail(future: asyncio.Future[Any], error: Exception) -> None:
+    if isinstance(error, SQLAlchemyError) and not isinstance(error, IntegrityError):
+        error = Unavailable(str(getattr(error, "orig", error)))
     if not future.done():
         future.set_exception(error)

@@ -118,13 +118,17 @@ KNOW_IMAGE = text(
 )
 """A result asked for again keeps its row and what is known of it; a saved one is not touched."""
 
+_FILE_FACTS = ("state", "file", "sha256", "bytes", "format", "width", "height", "downloaded_at")
+
 SAVE_IMAGE = (
     image.update()
     .where(_WANTED)
     .values(
         {
-            **{name: bindparam(name) for name in ("file", "sha256", "bytes", "format", "width", "height", "downloaded_at")},
-            "state": ImageState.SAVED,
+            **{
+                name: bindparam(name)
+                for name in ("file", "sha256", "bytes", "format", "width", "height", "downloaded_at", "state")
+            },
             "url": None,
             "base64": None,
             "error": None,

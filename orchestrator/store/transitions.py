@@ -103,6 +103,10 @@ class Transitions:
         doubted = Step(sql.DOUBT_ATTEMPT, facts)
         return await self._step(job, Event.DOUBTED, {"next_at": next_at}, doubted, why=_why(failure))
 
+    async def look_again(self, job: Job, why: str, *, next_at: float | None) -> Job:
+        """Note a look-up that found nothing; without `next_at` the job is held for the user."""
+        return await self._step(job, Event.LOOKED_UP, {"next_at": next_at}, why=why)
+
     async def fail_task(self, job: Job, failure: Failure, charged: Charged) -> Job:
         """End a job whose task failed at the provider."""
         end = AttemptEnd(state=AttemptState.FAILED, charged=charged, phase=Phase.ANSWERED, failure=failure)
@@ -112,26 +116,26 @@ class Transitions:
         """Say that a downloader is at work."""
         return await self._step(job, Event.DOWNLOAD_STARTED, {})
 
-    async def postpone_download(self, job: Job, image: Image, why: str, *, next_at: float) -> Job:
-        """Put off a download that failed in a way that may pass."""
-        tried = Step(sql.TRY_IMAGE_AGAIN, {**_wanted(image), "error": why})
-        return await self._step(job, Event.DOWNLOAD_POSTPONED, {"next_at": next_at}, tried, why=why)
+    async def postpone_download(self, job: Job, images: list[Image], why: str, *, next_at: float | None) -> Job:
+        """Put off a download: `images` failed in a way that may pass (none: its downloader died)."""
+        tried = [Step(sql.TRY_IMAGE_AGAIN, {**_wanted(image), "error": why}) for image in images]
+        return await self._step(job, Event.DOWNLOAD_POSTPONED, {"next_at": next_at}, *tried, why=why)
 
-    async def ask_again(self, job: Job, image: Image, why: str) -> Job:
+    async def ask_again(self, job: Job, images: list[Image], why: str) -> Job:
         """Go back to asking for the task: its links are dead, its results may not be."""
-        tried = Step(sql.TRY_IMAGE_AGAIN, {**_wanted(image), "error": why})
-        return await self._step(job, Event.ASKED_AGAIN, {"next_at": None}, tried, why=why)
+        tried = [Step(sql.TRY_IMAGE_AGAIN, {**_wanted(image), "error": why}) for image in images]
+        return await self._step(job, Event.ASKED_AGAIN, {"next_at": None}, *tried, why=why)
 
     async def save(self, job: Job, image: Image, saved: SavedFile) -> None:
         """Write down one image of several; the job goes on."""
-        await self._door.write(Write(job.id, self._saved(image, saved)))
+        await self._door.write(Write(job.id, self._saved(image, saved, job.spec.n)))
 
     async def finish(self, job: Job, image: Image | None, saved: SavedFile | None) -> Job:
         """Write down the last image and the end of the job."""
         end = AttemptEnd(state=AttemptState.DELIVERED, charged=Charged.YES, phase=Phase.ANSWERED)
         others = [self._ended(job, end)]
         if image is not None and saved is not None:
-            others.append(self._saved(image, saved))
+            others.append(self._saved(image, saved, job.spec.n))
         return await self._step(job, Event.SAVED, {"next_at": None, "finished_at": self._clock.now()}, *others)
 
     async def lose(self, job: Job, images: list[Image], failure: Failure) -> Job:
@@ -229,9 +233,10 @@ class Transitions:
             for image in delivery.images
         ]
 
-    def _saved(self, image: Image, saved: SavedFile) -> Step:
+    def _saved(self, image: Image, saved: SavedFile, wanted: int) -> Step:
         facts = {
             **_wanted(image),
+            "state": ImageState.EXTRA if image.index >= wanted else ImageState.SAVED,
             "file": saved.file,
             "sha256": saved.sha256,
             "bytes": saved.bytes,

@@ -1,0 +1,162 @@
+"""Sessions apart: one for what costs money, one for free questions. Neither follows redirects, keeps cookies or repeats a POST.
+
+A paid request gets a connection of its own: a reused one that died in the meantime cannot be told from an answer that was
+lost, and would put money in doubt for nothing (reliability.md part c).
+"""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+
+from orchestrator.jobs.accounts import AccountSettings
+from orchestrator.jobs.failures import Signal
+from orchestrator.jobs.secrets import Redactor, Secret
+from orchestrator.transport.journey import Journey, tracing
+from orchestrator.transport.messages import Answer, BodySink, Part, Request, Unanswered, Unsent
+
+LARGEST_ANSWER = 256 * 2**20
+"""Bytes of a JSON answer at most."""
+_CHUNK = 2**16
+_USER_AGENT = "orchestrator/0.1"
+
+
+class Transport:
+    """Every request to an API goes through here; `keys` by account name."""
+
+    def __init__(self, keys: Mapping[str, Secret]) -> None:
+        self._keys = keys
+        self.redact = Redactor(keys.values())
+
+    async def __aenter__(self) -> Self:
+        self._paid = self._session(aiohttp.TCPConnector(limit=0, force_close=True))
+        self._free = self._session(aiohttp.TCPConnector(limit=128, limit_per_host=64))
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self._paid.close()
+        await self._free.close()
+
+    def _session(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            trace_configs=[tracing()],
+            headers={"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"},
+        )
+
+    async def pay(self, request: Request, account: AccountSettings, *, within: float, sink: BodySink | None = None) -> Answer:
+        """Send a request that may cost money, once, and return its whole answer.
+
+        With a `sink` the answer is durable before it is returned. Raises `Unsent` when it provably never arrived whole, and
+        `Unanswered` when it may have been paid for and no whole answer came `within` so many seconds.
+        """
+        return await self._exchange(self._paid, request, account, within, sink)
+
+    async def ask(self, request: Request, account: AccountSettings, *, within: float) -> Answer:
+        """Send a free request and return its answer; raises `Unsent` or `Unanswered`, and both may be tried again."""
+        return await self._exchange(self._free, request, account, within, None)
+
+    async def _exchange(
+        self, session: aiohttp.ClientSession, request: Request, account: AccountSettings, within: float, sink: BodySink | None
+    ) -> Answer:
+        body = _body(request)
+        journey = Journey(expected=len(body) if isinstance(body, bytes) else body.size if body else 0)
+        try:
+            async with session.request(
+                request.method,
+                request.url,
+                data=body,
+                headers=self._headers(request, account),
+                proxy=account.proxy,
+                timeout=aiohttp.ClientTimeout(total=within, sock_connect=account.timeouts.connect),
+                allow_redirects=False,
+                trace_request_ctx=journey,
+            ) as response:
+                journey.answered()
+                return await _read(response, sink)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise self._translated(error, journey) from error
+
+    def _headers(self, request: Request, account: AccountSettings) -> dict[str, str]:
+        headers = {**account.headers, **request.headers}
+        if request.json is not None:
+            headers.setdefault("Content-Type", "application/json")
+        key = self._keys.get(account.name)
+        if key is not None:
+            name, prefix = request.auth
+            headers[name] = prefix + key.reveal()
+        return headers
+
+    def _translated(self, error: Exception, journey: Journey) -> Unsent | Unanswered:
+        reason = self.redact(_described(error))
+        if isinstance(error, aiohttp.ClientConnectorCertificateError):
+            return Unsent(Signal.BAD_CERTIFICATE, reason)
+        if isinstance(error, _NEVER_CONNECTED) or journey.phase.value in ("none", "connecting"):
+            return Unsent(Signal.NOT_CONNECTED, reason)
+        if journey.phase.value == "sent" and journey.body_incomplete:
+            return Unsent(Signal.BODY_INCOMPLETE, reason)
+        if isinstance(error, TimeoutError):
+            return Unanswered(Signal.TIMED_OUT, reason)
+        unreadable = isinstance(error, aiohttp.ClientPayloadError | aiohttp.ClientResponseError | AnswerTooLarge)
+        return Unanswered(Signal.UNREADABLE if unreadable else Signal.CUT, reason)
+
+
+class AnswerTooLarge(ValueError):
+    """An answer beyond every reasonable size."""
+
+
+_NEVER_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
+
+
+def _body(request: Request) -> bytes | aiohttp.Payload | None:
+    return request.json if request.form is None else _form(request.form)()
+
+
+def _form(parts: tuple[Part, ...]) -> aiohttp.FormData:
+    form = aiohttp.FormData(quote_fields=False, default_to_multipart=True)
+    for part in parts:
+        form.add_field(part.name, part.content, filename=part.filename, content_type=part.content_type)
+    return form
+
+
+async def _read(response: aiohttp.ClientResponse, sink: BodySink | None) -> Answer:
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    if sink is None:
+        sink = _Memory()
+    sink.open(response.status, headers)
+    size = 0
+    async for chunk in response.content.iter_chunked(_CHUNK):
+        size += len(chunk)
+        if size > LARGEST_ANSWER:
+            raise AnswerTooLarge(f"the answer is larger than {LARGEST_ANSWER} bytes")
+        sink.write(chunk)
+    return Answer(status=response.status, headers=headers, body=await sink.finish())
+
+
+class _Memory:
+    """A sink for answers that are small."""
+
+    def __init__(self) -> None:
+        self._chunks: list[bytes] = []
+
+    def open(self, status: int, headers: Mapping[str, str]) -> None:
+        """Take note of nothing: the caller has both."""
+
+    def write(self, chunk: bytes) -> None:
+        """Keep the bytes."""
+        self._chunks.append(chunk)
+
+    async def finish(self) -> bytes:
+        """Return what came."""
+        return b"".join(self._chunks)
+
+
+def _described(error: Exception) -> str:
+    if isinstance(error, TimeoutError) and not str(error):
+        return "no answer within the time-out"
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "the server closed the connection without an answer"
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -1,0 +1,144 @@
+"""Fetching results: without keys or cookies, from public addresses only, redirects by hand, sizes counted while reading."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+from urllib.parse import urljoin, urlsplit
+
+import aiohttp
+
+from orchestrator.jobs.accounts import SIMULATOR, AccountSettings
+from orchestrator.jobs.failures import Signal
+from orchestrator.jobs.secrets import without_query
+from orchestrator.transport.guard import AddressDenied, Guard, addresses_of
+
+LARGEST_FILE = 64 * 2**20
+_MOST_REDIRECTS = 5
+_CHUNK = 2**18
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_OK = 200
+
+
+class Unfetched(Exception):
+    """A result that could not be fetched now: `signal` is the HTTP status, or what the connection did."""
+
+    def __init__(self, signal: Signal | int, reason: str) -> None:
+        super().__init__(reason)
+        self.signal = signal
+
+
+class Forbidden(Exception):
+    """A result that must not be fetched: its address, scheme or size is out of bounds."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fetched:
+    """A body that came whole, as far as HTTP can tell; only decoding tells the rest."""
+
+    bytes: int
+    content_type: str
+
+
+class Files:
+    """The keyless sessions, one per account: what an account may reach beside the open internet differs."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[str, aiohttp.ClientSession] = {}
+        self._making = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for session in self._sessions.values():
+            await session.close()
+
+    async def fetch(self, url: str, account: AccountSettings, write: Callable[[bytes], object]) -> Fetched:
+        """Hand the bytes at `url` to `write` as they come; raise `Unfetched` or `Forbidden`."""
+        session = await self._session(account)
+        seen: set[str] = set()
+        while True:
+            _check(url, seen)
+            answer = await _once(session, url, account, write)
+            if isinstance(answer, Fetched):
+                return answer
+            if urlsplit(url).scheme == "https" and urlsplit(answer).scheme == "http":
+                raise Forbidden("the result's address redirects from https to http")
+            url = answer
+
+    async def _session(self, account: AccountSettings) -> aiohttp.ClientSession:
+        async with self._making:
+            if account.name not in self._sessions:
+                allowed = await asyncio.to_thread(_allowed, account)
+                self._sessions[account.name] = aiohttp.ClientSession(
+                    connector=aiohttp.TCPConnector(limit=0, limit_per_host=32, socket_factory=Guard(allowed).socket),
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                    trust_env=False,
+                    auto_decompress=False,
+                    headers={"Accept-Encoding": "identity", "Accept": "image/*,*/*;q=0.5"},
+                    timeout=aiohttp.ClientTimeout(
+                        total=account.timeouts.download,
+                        sock_connect=account.timeouts.connect,
+                        sock_read=account.timeouts.download_stall,
+                    ),
+                )
+            return self._sessions[account.name]
+
+
+def _allowed(account: AccountSettings) -> set[str]:
+    """Return the private addresses an account vouches for: its own, and those of `allow_hosts`."""
+    own = urlsplit(account.base_url).hostname if account.base_url != SIMULATOR else None
+    hosts = [*account.allow_hosts, *([own] if own else [])]
+    return {address for host in hosts for address in addresses_of(host)}
+
+
+def _check(url: str, seen: set[str]) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise Forbidden(f"the result's address {without_query(url)!r} is no http(s) URL")
+    if parts.username or parts.password:
+        raise Forbidden("the result's address carries a user name")
+    if url in seen or len(seen) > _MOST_REDIRECTS:
+        raise Forbidden("the result's address redirects in circles")
+    seen.add(url)
+
+
+async def _once(
+    session: aiohttp.ClientSession, url: str, account: AccountSettings, write: Callable[[bytes], object]
+) -> Fetched | str:
+    """Fetch one address; return where it redirects to, if it does."""
+    try:
+        async with session.get(url, allow_redirects=False, proxy=account.proxy) as response:
+            if response.status in _REDIRECTS and "Location" in response.headers:
+                return urljoin(url, response.headers["Location"])
+            if response.status != _OK:
+                raise Unfetched(response.status, f"HTTP {response.status} for {without_query(url)}")
+            return await _copy(response, write)
+    except AddressDenied as error:
+        raise Forbidden(str(error)) from error
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        if "is not a public address" in str(error):  # several addresses tried at once are reported as one error's text
+            raise Forbidden(f"{urlsplit(url).hostname} is not a public address") from error
+        raise Unfetched(_signal(error), f"{type(error).__name__} while fetching {without_query(url)}") from error
+
+
+async def _copy(response: aiohttp.ClientResponse, write: Callable[[bytes], object]) -> Fetched:
+    size = 0
+    async for chunk in response.content.iter_chunked(_CHUNK):
+        size += len(chunk)
+        if size > LARGEST_FILE:
+            raise Forbidden(f"the result is larger than {LARGEST_FILE} bytes")
+        write(chunk)
+    return Fetched(bytes=size, content_type=response.headers.get("Content-Type", ""))
+
+
+def _signal(error: Exception) -> Signal:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return Signal.BAD_CERTIFICATE
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+        return Signal.NOT_CONNECTED
+    if isinstance(error, TimeoutError):
+        return Signal.TIMED_OUT
+    return Signal.CUT
