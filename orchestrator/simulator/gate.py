@@ -1,0 +1,254 @@
+"""The way of a paid request through any provider: who is it, how fast, is it right, and what goes wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Any, Protocol
+
+from orchestrator.simulator.answers import drop_connection
+from orchestrator.simulator.arrival import Arrival, read_arrival
+from orchestrator.simulator.ledger import Submission
+from orchestrator.simulator.pace import TokenBucket
+from orchestrator.simulator.refusal import Refusal
+from orchestrator.simulator.tasks import Order, Task
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aiohttp import web
+
+    from orchestrator.simulator.clock import Clock
+    from orchestrator.simulator.faults import Chance, Faults, Verdict
+    from orchestrator.simulator.ledger import Ledger
+    from orchestrator.simulator.options import SimulatorOptions
+    from orchestrator.simulator.tasks import TaskBook
+
+__all__ = ["Api", "Gate", "key_of", "owner_of"]
+
+
+class Api(Protocol):
+    """What the gate must know about one paid endpoint of one provider."""
+
+    provider: str
+    endpoint: str
+
+    def routes(self, prefix: str) -> list[web.RouteDef]:
+        """Where it is reached under a prefix."""
+
+    def judge(self, arrival: Arrival) -> Order:
+        """Check every field; raises Refusal."""
+
+    def unauthorised(self) -> Refusal:
+        """The key is missing or wrong."""
+
+    def throttled(self) -> Refusal:
+        """Too fast."""
+
+    def out_of_quota(self) -> Refusal:
+        """The balance is empty."""
+
+    def broken(self, status: int) -> Refusal:
+        """Something inside the provider failed."""
+
+    def failed_at_once(self) -> Refusal | None:
+        """How a generation fails within the request; None when it becomes a failed task instead."""
+
+    def pace_headers(self, limit: int, remaining: int, reset: float) -> dict[str, str]:
+        """Rate limit headers; `reset` is seconds until one more request is let through."""
+
+    def refuse(self, refusal: Refusal) -> web.Response:
+        """The error answer."""
+
+    async def accept(self, request: web.Request, task: Task) -> web.Response:
+        """The answer to an accepted order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A paid request before the gate."""
+
+    api: Api
+    arrival: Arrival
+    key: str | None
+
+    @property
+    def prompt(self) -> str:
+        """The prompt as sent, empty when it is no text."""
+        prompt = self.arrival.values.get("prompt")
+        return prompt if isinstance(prompt, str) else ""
+
+
+class Gate:
+    """Judges paid requests, writes each into the ledger, and only then lets the answer go.
+
+    `on_accepted` is called the moment a request is charged, before anything is answered.
+    """
+
+    on_accepted: Callable[[Submission], None] | None = None
+
+    def __init__(
+        self,
+        *,
+        options: SimulatorOptions,
+        clock: Clock,
+        chance: Chance,
+        faults: Faults,
+        ledger: Ledger,
+        tasks: TaskBook,
+    ) -> None:
+        self._options = options
+        self._clock = clock
+        self._chance = chance
+        self._faults = faults
+        self._ledger = ledger
+        self._tasks = tasks
+        self._bucket = TokenBucket(per_minute=options.rpm, burst=options.burst, clock=clock) if options.rpm else None
+        self._outstanding = 0
+        self._charged = 0
+
+    def is_welcome(self, key: str | None) -> bool:
+        """Whether this key, or none, is let in."""
+        if self._options.key is not None:
+            return key == self._options.key
+        return bool(key) or not self._options.require_key
+
+    async def submit(self, request: web.Request, api: Api) -> web.StreamResponse:
+        """Handle one paid request from arrival to answer."""
+        with self._ledger.flight():
+            case = Case(api=api, arrival=await read_arrival(request), key=key_of(request))
+            try:
+                order, verdict = self._judge(case)
+            except Refusal as refusal:
+                self._record(case, outcome=refusal.outcome, status=refusal.status)
+                answer = api.refuse(refusal)
+                answer.headers.update(self._pace_headers(api))
+                return answer
+            return await self._accept(request, case, order, verdict)
+
+    def _judge(self, case: Case) -> tuple[Order, Verdict]:
+        """Ask in the order in which real gateways do: key, pace, content, balance, luck."""
+        api = case.api
+        if not self.is_welcome(case.key):
+            raise api.unauthorised()
+        self._check_pace(case)
+        order = api.judge(case.arrival)
+        if self._options.quota_after is not None and self._charged >= self._options.quota_after:
+            raise api.out_of_quota()
+        verdict = self._faults.verdict(order.prompt)
+        if verdict.error_before:
+            raise api.broken(self._options.error_status)
+        failure = api.failed_at_once() if verdict.fails else None
+        if failure is not None:
+            raise failure
+        return order, verdict
+
+    def _check_pace(self, case: Case) -> None:
+        limit = self._options.max_concurrent
+        is_throttled = (
+            self._faults.throttles(case.prompt)
+            or (limit is not None and self._outstanding >= limit)
+            or (self._bucket is not None and not self._bucket.take())
+        )
+        if is_throttled:
+            refusal = case.api.throttled()
+            refusal.headers.update(self._retry_headers())
+            raise refusal
+
+    async def _accept(self, request: web.Request, case: Case, order: Order, verdict: Verdict) -> web.Response:
+        task = self._charge(case, order, verdict)
+        loses_answer = self._faults.loses_answer(order.prompt) or verdict.loses_answer
+        status = None if loses_answer else self._options.error_status if verdict.error_after else 200
+        submission = self._record(case, outcome="accepted", status=status, task=task)
+        if self.on_accepted is not None:
+            self.on_accepted(submission)
+        self._outstanding += 1
+        try:
+            await self._clock.sleep(self._options.latency)
+            if loses_answer:
+                return drop_connection(request)
+            if verdict.error_after:
+                return case.api.refuse(case.api.broken(self._options.error_status))
+            answer = await case.api.accept(request, task)
+        finally:
+            self._outstanding -= 1
+        answer.headers.update(self._pace_headers(case.api))
+        return answer
+
+    def _charge(self, case: Case, order: Order, verdict: Verdict) -> Task:
+        self._charged += 1
+        spread = self._options.jitter * self._chance.stream("duration").uniform(-1, 1)
+        task = Task(
+            id=self._tasks.new_id(),
+            provider=case.api.provider,
+            owner=owner_of(case.key),
+            order=order,
+            accepted_at=self._clock.now(),
+            duration=self._options.duration * (1 + spread),
+            fails=verdict.fails,
+        )
+        if order.delivery == "url":
+            self._tasks.remember(task)
+        return task
+
+    def _record(self, case: Case, *, task: Task | None = None, **result: Any) -> Submission:  # noqa: ANN401
+        order, values = task.order if task else None, case.arrival.values
+        n = order.n if order else values.get("n")
+        model = order.model if order else values.get("model")
+        client_id = order.client_business_id if order else values.get("client_business_id")
+        submission = Submission(
+            number=len(self._ledger.submissions) + 1,
+            at=self._clock.now(),
+            monotonic=self._clock.monotonic(),
+            provider=case.api.provider,
+            endpoint=case.api.endpoint,
+            path=case.arrival.path,
+            key_hint=owner_of(case.key)[:8] if case.key else None,
+            prompt=case.prompt or None,
+            n=n if isinstance(n, int) else None,
+            model=model if isinstance(model, str) else None,
+            charged=task is not None,
+            task_id=task.id if task else None,
+            client_business_id=client_id if isinstance(client_id, str) else None,
+            body=case.arrival.body,
+            raw_sha256=case.arrival.raw_sha256,
+            raw_text=case.arrival.raw_text,
+            headers=case.arrival.headers,
+            references=order.references if order else (),
+            mask=order.mask if order else None,
+            **result,
+        )
+        self._ledger.submissions.append(submission)
+        return submission
+
+    def _pace_headers(self, api: Api) -> dict[str, str]:
+        if self._bucket is None:
+            return {}
+        return api.pace_headers(int(self._bucket.per_minute), self._bucket.remaining, self._bucket.seconds_to_next)
+
+    def _retry_headers(self) -> dict[str, str]:
+        form, seconds = self._options.retry_after, self._options.retry_after_seconds
+        if form is None:
+            return {}
+        if form == "ms":
+            return {"retry-after-ms": str(round(seconds * 1000))}
+        if form == "date":
+            return {"Retry-After": formatdate(math.ceil(self._clock.now() + seconds), usegmt=True)}
+        return {"Retry-After": form}
+
+    def restart(self) -> None:
+        """Forget how much was charged."""
+        self._charged = 0
+
+
+def key_of(request: web.Request) -> str | None:
+    """The bearer key of a request, None when there is none."""
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    return key.strip() or None if scheme.lower() == "bearer" else None
+
+
+def owner_of(key: str | None) -> str:
+    """Digest that tells the owners of tasks apart without showing their keys."""
+    return hashlib.sha256((key or "").encode()).hexdigest()
