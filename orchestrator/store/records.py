@@ -35,6 +35,8 @@ class Job:
     """Unix seconds by which the earliest result URL dies."""
     answered_at: float | None = None
     """Unix seconds at which the latest attempt was accepted."""
+    partial: bool = False
+    """Whether fewer images came than were asked for."""
     cost_likely: Decimal | None = None
     cost_worst: Decimal | None = None
 

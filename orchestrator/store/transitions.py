@@ -4,7 +4,7 @@ Each names the state and the attempt it leaves, writes its event in the same tra
 after the commit. `Stale` means somebody was faster, and nothing was changed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -130,13 +130,18 @@ class Transitions:
         """Write down one image of several; the job goes on."""
         await self._door.write(Write(job.id, self._saved(image, saved, job.spec.n)))
 
-    async def finish(self, job: Job, image: Image | None, saved: SavedFile | None) -> Job:
-        """Write down the last image and the end of the job."""
+    async def finish(self, job: Job, saved: Sequence[tuple[Image, SavedFile]], lost: Sequence[tuple[Image, str]] = ()) -> Job:
+        """Write down the last images and the end of the job; with `lost` ones it is partial."""
         end = AttemptEnd(state=AttemptState.DELIVERED, charged=Charged.YES, phase=Phase.ANSWERED)
-        others = [self._ended(job, end)]
-        if image is not None and saved is not None:
-            others.append(self._saved(image, saved, job.spec.n))
-        return await self._step(job, Event.SAVED, {"next_at": None, "finished_at": self._clock.now()}, *others)
+        others = [
+            self._ended(job, end),
+            *(self._saved(image, file, job.spec.n) for image, file in saved),
+            *(Step(sql.LOSE_IMAGE, {**_wanted(image), "error": why}) for image, why in lost),
+        ]
+        partial = job.partial or bool(lost)
+        return await self._step(
+            job, Event.SAVED, {"next_at": None, "finished_at": self._clock.now(), "partial": partial}, *others
+        )
 
     async def lose(self, job: Job, images: list[Image], failure: Failure) -> Job:
         """End a job whose paid result is gone before it could be fetched."""

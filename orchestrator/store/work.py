@@ -16,7 +16,7 @@ from orchestrator.store.records import Image, Job
 _COLUMNS = """
     job.id, job.batch_id, batch.name AS batch, job.key, job.account, job.provider, job.model, job.n, job.priority, job.spec,
     job.state, job.attempt_id, job.attempts, job.tries, job.throttles, job.next_at, job.known_at, job.deadline,
-    job.cost_likely, job.cost_worst, attempt.remote_id, attempt.answered_at
+    job.partial, job.cost_likely, job.cost_worst, attempt.remote_id, attempt.answered_at
 """
 _FROM = "FROM job JOIN batch ON batch.id = job.batch_id LEFT JOIN attempt ON attempt.id = job.attempt_id"
 _MINE = "job.batch_id IN :batches AND job.account = :account AND NOT job.gone AND (:only IS NULL OR job.key GLOB :only)"
@@ -72,6 +72,7 @@ def job_of(row: Any) -> Job:  # noqa: ANN401
         known_at=row.known_at,
         deadline=row.deadline,
         answered_at=row.answered_at,
+        partial=bool(row.partial),
         cost_likely=None if row.cost_likely is None else row.cost_likely / NANO,
         cost_worst=None if row.cost_worst is None else row.cost_worst / NANO,
     )

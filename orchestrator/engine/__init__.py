@@ -1,0 +1,1 @@
+"""Small services that move jobs along: intake, submitter, poller, downloader, rescuer, and the runtime that joins them."""

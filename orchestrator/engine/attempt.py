@@ -1,0 +1,216 @@
+"""One attempt from claim to outcome. The only place that pays, and it pays once.
+
+The order of writes is the promise (reliability.md a.2): the attempt is committed before the first byte leaves, the answer is
+durable before it is used, and what is neither a proven no nor a readable yes is held.
+"""
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from hashlib import sha256
+
+from orchestrator.engine.desk import Desk, too_long
+from orchestrator.engine.inbox import Inbox
+from orchestrator.engine.inputs import Prepared
+from orchestrator.engine.limiter import Permit
+from orchestrator.engine.tools import Tools
+from orchestrator.jobs.accounts import OnError
+from orchestrator.jobs.attempts import AttemptState, Charged, Phase
+from orchestrator.jobs.failures import Action, ErrorCode, Failure, Signal, judge_submission, row_of
+from orchestrator.jobs.reports import Report
+from orchestrator.jobs.retry import advised_wait, wait_after
+from orchestrator.providers.base import Order, Provider, Shape
+from orchestrator.store.door import Stale
+from orchestrator.store.records import AttemptEnd, Job, NewAttempt
+from orchestrator.transport.messages import Answer, Request, Unanswered, Unreadable, Unsent
+
+OLDEST_INTENT = 5.0
+"""Seconds between the commit of an attempt and its first byte at most: a process that was frozen must not wake up and pay."""
+FREE_RETRIES = 2
+"""Times an error that the account calls free is tried again before it is held after all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What came of sending a request: an answer, or why there is none."""
+
+    answer: Answer | None
+    error: Unsent | Unanswered | None
+
+    @property
+    def signal(self) -> Signal | int:
+        """What the failure table asks for."""
+        if self.answer is not None:
+            return self.answer.status
+        return self.error.signal if self.error else Signal.CUT
+
+
+class Submission:
+    """Makes one attempt for a job."""
+
+    def __init__(self, tools: Tools, inbox: Inbox, desk: Desk, permit: Permit) -> None:
+        self._tools, self._inbox, self._desk, self._permit = tools, inbox, desk, permit
+        self._sending: asyncio.Task[Sent] | None = None
+        self._stopped = False
+
+    async def make(self, job: Job, prepared: Prepared) -> Job | None:
+        """Pay for a job; return it as it is afterwards, or None when somebody else had it.
+
+        A cancellation ends the waiting for the answer, never the writing down of what is known: the attempt is then held, or
+        not sent at all.
+        """
+        work = asyncio.create_task(self._make(job, prepared))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            self._stopped = True
+            if self._sending is not None:
+                self._sending.cancel()
+            await work
+            raise
+
+    async def _make(self, job: Job, prepared: Prepared) -> Job | None:
+        attempt_id = secrets.token_hex(16)
+        provider = self._tools.provider(job)
+        order = Order(
+            spec=job.spec,
+            account=self._desk.settings,
+            attempt_id=attempt_id,
+            references=prepared.references,
+            mask=prepared.mask,
+        )
+        request = provider.submission(order)
+        intent = NewAttempt(id=attempt_id, request_sha256=_digest(request), worker=self._tools.worker)
+        try:
+            job = await self._tools.transitions.claim(job, intent)
+        except Stale:
+            return None
+        self._tools.news.tell("job_submitting", job, attempt=attempt_id)
+        return await self._send(job, provider, request, written_at=self._tools.clock.monotonic())
+
+    async def _send(self, job: Job, provider: Provider, request: Request, *, written_at: float) -> Job | None:
+        if self._stopped or self._tools.clock.monotonic() - written_at > OLDEST_INTENT:
+            frozen = Failure(code=ErrorCode.NOT_CONNECTED, message="this process was stopped before it could send")
+            return await self._postpone(job, frozen, AttemptState.NOT_SENT, tries=job.tries, throttles=job.throttles)
+        started_at = self._tools.clock.now()
+        self._sending = asyncio.create_task(self._exchange(job, provider, request))
+        await asyncio.wait({self._sending})
+        if self._sending.cancelled():
+            sent = Sent(None, Unanswered(Signal.CUT, "stopped by the user while the answer was on its way"))
+        else:
+            sent = self._sending.result()
+        return await self._record(job, provider, sent, started_at)
+
+    async def _exchange(self, job: Job, provider: Provider, request: Request) -> Sent:
+        timeouts = self._desk.settings.timeouts
+        synchronous = provider.capabilities.shape is Shape.SYNCHRONOUS
+        sink = self._tools.spool.sink(str(job.attempt_id)) if synchronous else None
+        within = timeouts.submit_synchronous if synchronous else timeouts.submit_task
+        try:
+            return Sent(await self._tools.transport.pay(request, self._desk.settings, within=within, sink=sink), None)
+        except (Unsent, Unanswered) as error:
+            return Sent(None, error)
+
+    async def _record(self, job: Job, provider: Provider, sent: Sent, started_at: float) -> Job | None:
+        answer = sent.answer
+        if answer is not None and answer.status in range(200, 300):
+            self._desk.limiter.succeeded(self._permit)
+            try:
+                report = provider.read_submission(answer)
+                _check(report)
+            except Unreadable as error:
+                return await self._unreadable(job, answer, error)
+            return await self._inbox.take(job, report, answer=answer, unfinished_at=started_at)
+        try:
+            return await self._failed(job, provider, sent)
+        except Stale:
+            self._tools.news.tell("old_news", job, status="failed", attempt=job.attempt_id)
+            return None
+
+    async def _unreadable(self, job: Job, answer: Answer, error: Unreadable) -> Job:
+        """Hold a paid answer that makes no sense, and keep every byte of it: it may hold the id."""
+        if not self._tools.spool.has(str(job.attempt_id)):
+            await self._tools.spool.keep(str(job.attempt_id), answer.status, answer.headers, answer.body)
+        message = self._tools.transport.redact(f"{error}; the raw answer is kept")
+        failure = Failure(code=ErrorCode.ANSWER_UNREADABLE, message=message, http_status=answer.status)
+        return await self._hold(job, failure, Phase.ANSWERED)
+
+    async def _failed(self, job: Job, provider: Provider, sent: Sent) -> Job:
+        failure = self._failure(provider, sent)
+        settings = self._desk.settings
+        free = job.tries < FREE_RETRIES
+        verdict = judge_submission(
+            sent.signal,
+            failure,
+            first_contact=not self._desk.contacted,
+            errors_are_free=free and settings.on_500 is OnError.RETRY,
+            gateway_errors_are_free=free and settings.on_502 is OnError.RETRY,
+        )
+        if verdict.action is Action.HOLD:
+            return await self._hold(job, failure, Phase.ANSWERED if sent.answer else Phase.SENT)
+        job = await self._settle(job, sent, verdict.action, failure)
+        self._tools.spool.discard(str(job.attempt_id))
+        return job
+
+    async def _settle(self, job: Job, sent: Sent, action: Action, failure: Failure) -> Job:
+        """Act on a proven no: nothing was charged."""
+        if action is Action.FAIL:
+            self._desk.limiter.succeeded(self._permit)
+            phase = Phase.ANSWERED if sent.answer else Phase.CONNECTING
+            end = AttemptEnd(state=AttemptState.REFUSED, charged=Charged.NO, phase=phase, failure=failure)
+            job = await self._tools.transitions.refuse(job, end, failure)
+            self._tools.news.tell("job_failed", job, code=failure.code.value, message=failure.message)
+            return job
+        if action is Action.PAUSE or too_long(failure.retry_after):
+            await self._tools.pause(self._desk, failure)
+            return await self._postpone(job, failure, AttemptState.REFUSED, tries=job.tries, throttles=job.throttles)
+        if action is Action.THROTTLE:
+            self._desk.limiter.throttled(self._permit, failure.retry_after)
+            return await self._postpone(job, failure, AttemptState.THROTTLED, tries=job.tries, throttles=job.throttles + 1)
+        if sent.answer is None:
+            self._desk.limiter.unreachable(self._permit)
+            return await self._postpone(job, failure, AttemptState.NOT_SENT, tries=job.tries, throttles=job.throttles + 1)
+        return await self._postpone(job, failure, AttemptState.REFUSED, tries=job.tries + 1, throttles=job.throttles + 1)
+
+    def _failure(self, provider: Provider, sent: Sent) -> Failure:
+        if sent.answer is None:
+            return Failure(code=row_of(sent.signal).code, message=str(sent.error))
+        read = provider.read_failure(sent.answer)
+        advised = advised_wait(sent.answer.headers, self._tools.clock.now())
+        return Failure(
+            code=read.code,
+            message=self._tools.transport.redact(read.message),
+            http_status=sent.answer.status,
+            provider_code=read.provider_code,
+            request_id=read.request_id or sent.answer.headers.get("x-request-id"),
+            retry_after=advised if advised is not None else read.retry_after,
+        )
+
+    async def _postpone(self, job: Job, failure: Failure, state: AttemptState, *, tries: int, throttles: int) -> Job:
+        phase = Phase.ANSWERED if failure.http_status else Phase.CONNECTING
+        end = AttemptEnd(state=state, charged=Charged.NO, phase=phase, failure=failure)
+        wait = wait_after(max(1, throttles), self._tools.random, failure.retry_after)
+        next_at = self._tools.clock.now() + wait
+        job = await self._tools.transitions.postpone(job, end, next_at=next_at, tries=tries, throttles=throttles)
+        self._tools.news.tell("job_postponed", job, code=failure.code.value, wait=round(wait, 3), message=failure.message)
+        return job
+
+    async def _hold(self, job: Job, failure: Failure, phase: Phase) -> Job:
+        """Keep what may have been charged; where a look-up can clear it, the rescuer is due at once."""
+        can_look = self._tools.provider(job).capabilities.lookup
+        next_at = self._tools.clock.now() if can_look else None
+        job = await self._tools.transitions.doubt(job, failure, phase, next_at=next_at)
+        self._tools.news.tell("job_uncertain", job, code=failure.code.value, message=failure.message, at_stake=job.cost_worst)
+        return job
+
+
+def _check(report: Report) -> None:
+    if report.remote_id is None and not report.outputs and report.failure is None:
+        raise Unreadable("the answer has neither a task id nor an image")
+
+
+def _digest(request: Request) -> str:
+    digest = sha256(request.json or b"")
+    for part in request.form or ():
+        digest.update(part.name.encode() + b"\0" + part.content)
+    return digest.hexdigest()

@@ -1,0 +1,48 @@
+"""One account at work: its settings, its limits, whether it is paused, and how many of its tasks are out."""
+
+from dataclasses import dataclass, field
+from random import Random
+
+from orchestrator.engine.limiter import Limiter
+from orchestrator.jobs.accounts import AccountSettings
+from orchestrator.jobs.clock import Clock
+from orchestrator.jobs.failures import Failure
+from orchestrator.jobs.retry import LONGEST_ADVICE
+from orchestrator.store.accounts import AccountRow
+
+
+@dataclass(slots=True)
+class Desk:
+    """What the services share about an account. It changes as the account is learned to know."""
+
+    settings: AccountSettings
+    limiter: Limiter
+    contacted: bool
+    """Whether the account has ever accepted an attempt; before that, a 404 means a wrong address."""
+    paused: Failure | None = None
+    outstanding: set[int] = field(default_factory=set)
+    """Jobs whose tasks are accepted and not finished."""
+    poll_gate: float = 0.0
+    """Monotonic seconds before which no poll is sent: the account was told to slow down."""
+    handed: set[int] = field(default_factory=set)
+    """Jobs that are somewhere between claim and the end of their submission."""
+
+    @property
+    def name(self) -> str:
+        """The account's name."""
+        return self.settings.name
+
+    def room(self) -> bool:
+        """Say whether another task may be started."""
+        return len(self.outstanding) + self.limiter.in_flight < self.settings.outstanding
+
+
+def desk_of(row: AccountRow, clock: Clock, random: Random) -> Desk:
+    """Return the desk of a stored account; a pause of an earlier run is over, since the user has started this one."""
+    limiter = Limiter(row.settings.concurrency, clock, random)
+    return Desk(settings=row.settings, limiter=limiter, contacted=row.accepted_at is not None)
+
+
+def too_long(retry_after: float | None) -> bool:
+    """Say whether a provider asks to wait so long that the user should know."""
+    return retry_after is not None and retry_after > LONGEST_ADVICE

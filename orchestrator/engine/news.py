@@ -1,0 +1,42 @@
+"""What the engine tells those who watch: events with keys, never sentences."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.jobs.clock import Clock
+from orchestrator.store.records import Job
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """Something that happened, after it was written down."""
+
+    name: str
+    time: float
+    """Unix seconds."""
+    batch: str | None = None
+    key: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+Listener = Callable[[Event], None]
+
+
+class News:
+    """Spreads events to whoever listens."""
+
+    def __init__(self, clock: Clock, *listeners: Listener) -> None:
+        self._clock, self._listeners = clock, listeners
+
+    def tell(self, name: str, job: Job | None = None, **facts: Any) -> None:  # noqa: ANN401
+        """Tell that something happened."""
+        event = Event(
+            name=name,
+            time=self._clock.now(),
+            batch=job.batch if job else None,
+            key=job.key if job else None,
+            facts=facts,
+        )
+        for listener in self._listeners:
+            listener(event)

@@ -1,0 +1,199 @@
+"""Asks for tasks until they end, each in growing, jittered intervals; a failed poll is never a failed job."""
+
+import asyncio
+import heapq
+from dataclasses import dataclass, replace
+
+from orchestrator.engine.desk import Desk
+from orchestrator.engine.inbox import Inbox
+from orchestrator.engine.pulse import wait
+from orchestrator.engine.tools import Tools
+from orchestrator.jobs.attempts import Phase
+from orchestrator.jobs.failures import Action, ErrorCode, Failure, Signal, row_of
+from orchestrator.jobs.lifecycle import State
+from orchestrator.jobs.reports import Status
+from orchestrator.jobs.retry import advised_wait, poll_interval, wait_after
+from orchestrator.providers.base import TaskProvider
+from orchestrator.store.door import Stale
+from orchestrator.store.records import Job
+from orchestrator.transport.messages import Answer, Unanswered, Unreadable, Unsent
+
+AT_ONCE = 32
+"""Polls in flight at most."""
+MISSING_FOR = 900.0
+"""Seconds a task may be unknown to its provider before it is held: replicas lag, and it is paid for."""
+SLOW = 60.0
+"""Seconds between polls of a task that cannot be seen."""
+
+_SILENCING = frozenset({ErrorCode.BAD_KEY, ErrorCode.NO_ACCESS, ErrorCode.BAD_CERTIFICATE})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Watch:
+    """One task that is asked for."""
+
+    job: Job
+    unfinished_at: float
+    """Unix seconds at which the task was last known not to be finished."""
+    polls: int = 0
+    failures: int = 0
+    """Failed polls in a row."""
+    missing_since: float | None = None
+    """Monotonic seconds since which the provider does not know the task."""
+
+
+class Poller:
+    """The service for all accounts' tasks."""
+
+    def __init__(self, tools: Tools, inbox: Inbox) -> None:
+        self._tools, self._inbox = tools, inbox
+        self._due: list[tuple[float, int, Watch]] = []
+        self._asking: set[int] = set()
+        self._free = asyncio.Semaphore(AT_ONCE)
+        self._woken = asyncio.Event()
+
+    @property
+    def idle(self) -> bool:
+        """Say whether no task is out, but for those whose account cannot be asked any more."""
+        return not self._asking and all(self._silenced(watch.job) for _, _, watch in self._due)
+
+    def follow(self, job: Job, *, delay: float | None = None) -> None:
+        """Begin to ask for a task; first after `delay` seconds, else when its provider thinks it is worth it."""
+        provider = self._provider(job)
+        desk = self._tools.desk(job)
+        desk.outstanding.add(job.id)
+        if delay is None:
+            delay = 0.0 if job.known_at is not None else provider.first_poll * self._tools.random.uniform(1.0, 1.15)
+        self._schedule(Watch(job=job, unfinished_at=job.answered_at or self._tools.clock.now()), delay)
+
+    async def run(self, group: asyncio.TaskGroup) -> None:
+        """Ask until cancelled; each question is a task of `group`."""
+        while True:
+            now = self._tools.clock.monotonic()
+            if self._due and self._due[0][0] <= now:
+                _, _, watch = heapq.heappop(self._due)
+                self._asking.add(watch.job.id)
+                await self._free.acquire()
+                group.create_task(self._ask(watch), name=f"poll {watch.job.key}")
+                continue
+            self._woken.clear()
+            await wait(self._woken, self._tools.clock, self._due[0][0] - now if self._due else None)
+
+    def _silenced(self, job: Job) -> bool:
+        paused = self._tools.desk(job).paused
+        return paused is not None and paused.code in _SILENCING
+
+    def _schedule(self, watch: Watch, delay: float) -> None:
+        due = max(self._tools.clock.monotonic() + delay, self._tools.desk(watch.job).poll_gate)
+        heapq.heappush(self._due, (due, watch.job.id, watch))
+        self._woken.set()
+
+    async def _ask(self, watch: Watch) -> None:
+        try:
+            await self._look(watch)
+        except Stale:
+            self._tools.desk(watch.job).outstanding.discard(watch.job.id)
+            self._tools.news.tell("old_news", watch.job, status="polled")
+        finally:
+            self._asking.discard(watch.job.id)
+            self._free.release()
+            self._tools.pulse.beat()
+
+    async def _look(self, watch: Watch) -> None:
+        job, desk = watch.job, self._tools.desk(watch.job)
+        provider = self._provider(job)
+        asked_at = self._tools.clock.now()
+        request = provider.status_request(str(job.remote_id), desk.settings)
+        try:
+            answer = await self._tools.transport.ask(request, desk.settings, within=desk.settings.timeouts.poll)
+            if answer.status not in range(200, 300):
+                await self._refused(watch, answer)
+                return
+            report = provider.read_status(answer)
+        except (Unsent, Unanswered) as error:
+            self._again(watch, error.signal)
+            return
+        except Unreadable:
+            self._again(watch, Signal.UNREADABLE)
+            return
+        if report.status is Status.RUNNING:
+            self._tools.news.tell("job_progress", job, progress=report.progress, word=report.word)
+            await self._still_running(replace(watch, unfinished_at=asked_at, failures=0, missing_since=None))
+            return
+        await self._inbox.take(job, report, answer=answer, unfinished_at=watch.unfinished_at)
+
+    async def _still_running(self, watch: Watch) -> None:
+        provider = self._provider(watch.job)
+        if not await self._overdue(watch):
+            first, longest = provider.first_poll, provider.longest_poll
+            delay = poll_interval(watch.polls, first=first, longest=longest, random=self._tools.random)
+            self._schedule(replace(watch, polls=watch.polls + 1), delay)
+
+    async def _refused(self, watch: Watch, answer: Answer) -> None:
+        desk = self._tools.desk(watch.job)
+        action = row_of(answer.status).poll
+        failure = self._provider(watch.job).read_failure(answer)
+        advised = advised_wait(answer.headers, self._tools.clock.now())
+        if action is Action.PAUSE:
+            await self._tools.pause(desk, replace(failure, message=self._tools.transport.redact(failure.message)))
+            desk.poll_gate = self._tools.clock.monotonic() + SLOW
+            self._schedule(watch, SLOW)
+        elif action is Action.THROTTLE:
+            desk.poll_gate = self._tools.clock.monotonic() + wait_after(watch.failures + 1, self._tools.random, advised)
+            self._schedule(replace(watch, failures=watch.failures + 1), 0.0)
+        elif action in (Action.WAIT, Action.FAIL):
+            await self._missing(watch, desk, failure)
+        else:
+            self._again(watch, answer.status)
+
+    async def _missing(self, watch: Watch, desk: Desk, failure: Failure) -> None:
+        """Keep asking for a task its provider does not show; it is paid for, so it never simply fails."""
+        now = self._tools.clock.monotonic()
+        since = watch.missing_since if watch.missing_since is not None else now
+        watch = replace(watch, missing_since=since, polls=watch.polls + 1, failures=watch.failures + 1)
+        refetch = watch.job.known_at is not None
+        if refetch and now - since > SLOW:
+            await self._lost(watch.job, failure)
+        elif now - since > MISSING_FOR:
+            await self._doubt(watch.job, Failure(code=ErrorCode.TASK_MISSING, message=self._words(failure)))
+            desk.outstanding.discard(watch.job.id)
+        elif not await self._overdue(watch):
+            self._schedule(watch, min(SLOW, wait_after(watch.failures, self._tools.random)))
+
+    async def _lost(self, job: Job, failure: Failure) -> None:
+        """End a job whose links died and whose task is gone, too."""
+        gone = Failure(code=ErrorCode.RESULT_EXPIRED, message=f"its links died and its task is gone: {self._words(failure)}")
+        lost = await self._tools.transitions.lose(job, await self._tools.store.images(job), gone)
+        self._tools.desk(job).outstanding.discard(job.id)
+        self._tools.news.tell("job_failed", lost, code=gone.code.value, message=gone.message)
+
+    async def _overdue(self, watch: Watch) -> bool:
+        """Hold a task that runs beyond its account's deadline; say whether it did."""
+        job, desk = watch.job, self._tools.desk(watch.job)
+        accepted_at = job.answered_at or self._tools.clock.now()
+        if self._tools.clock.now() - accepted_at <= desk.settings.task_deadline:
+            return False
+        limit = round(desk.settings.task_deadline)
+        await self._doubt(
+            job, Failure(code=ErrorCode.TASK_OVERDUE, message=f"the task did not end within {limit} s; its id is kept")
+        )
+        desk.outstanding.discard(job.id)
+        return True
+
+    async def _doubt(self, job: Job, failure: Failure) -> None:
+        doubted = await self._tools.transitions.doubt(job, failure, Phase.ANSWERED, next_at=None)
+        self._tools.news.tell("job_uncertain", doubted, code=failure.code.value, message=failure.message, at_stake=job.cost_worst)
+
+    def _again(self, watch: Watch, signal: Signal | int) -> None:
+        self._tools.news.tell("poll_failed", watch.job, signal=str(signal))
+        watch = replace(watch, failures=watch.failures + 1)
+        self._schedule(watch, wait_after(watch.failures, self._tools.random))
+
+    def _words(self, failure: Failure) -> str:
+        return self._tools.transport.redact(failure.message)
+
+    def _provider(self, job: Job) -> TaskProvider:
+        provider = self._tools.provider(job)
+        if not isinstance(provider, TaskProvider):
+            raise TypeError(f"{provider.id} has no tasks to ask for, and {job.key} is {State(job.state)}")
+        return provider

@@ -1,0 +1,187 @@
+"""Joins the services, decides when a run is over, and ends it in order.
+
+A batch is over when no job can move without the user. Draining stops what is new at once and lets what is paid for finish;
+only a second word cuts that short, and what was in flight then is held.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from orchestrator.engine.backlog import Backlog
+from orchestrator.engine.desk import Desk
+from orchestrator.engine.downloader import Downloader
+from orchestrator.engine.inbox import Inbox
+from orchestrator.engine.poller import Poller
+from orchestrator.engine.queue import Allowance, Queue, Scope
+from orchestrator.engine.rescuer import Rescuer
+from orchestrator.engine.submitter import Submitter
+from orchestrator.engine.tools import Tools
+from orchestrator.jobs.failures import ErrorCode, Failure
+from orchestrator.results import free_bytes
+
+TICK = 1.0
+"""Seconds between looks at what other processes did, and at the disk."""
+
+
+class Ending(StrEnum):
+    """Why a run ended."""
+
+    OVER = "over"
+    PAUSED = "paused"
+    """No account that has work may go on, or the disk is full."""
+    DRAINED = "drained"
+    ABORTED = "aborted"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """How a run ended; what became of its jobs stands in the store."""
+
+    ending: Ending
+    paused: dict[str, Failure]
+    """Paused accounts and why."""
+    halted: str | None = None
+    """Why nothing more could be written."""
+
+
+class Runtime:
+    """One run over one scope."""
+
+    def __init__(self, tools: Tools, scope: Scope) -> None:
+        self._tools, self._scope = tools, scope
+        backlog = Backlog(tools.clock)
+        inbox = Inbox(tools, backlog)
+        allowance = Allowance(scope.limit)
+        self._queues = {name: Queue(tools, desk, scope, allowance) for name, desk in tools.desks.items()}
+        self._submitters = [Submitter(tools, inbox, desk, self._queues[desk.name], backlog) for desk in tools.desks.values()]
+        self._poller = Poller(tools, inbox)
+        self._downloader = Downloader(tools, backlog)
+        self._rescuer = Rescuer(tools, inbox, self._poller, self._downloader)
+        self._draining = asyncio.Event()
+        self._aborting = asyncio.Event()
+        self._halted: str | None = None
+        self._join(inbox)
+
+    def _join(self, inbox: Inbox) -> None:
+        inbox.follow = self._poller.follow
+        inbox.download = self._downloader.add
+        self._downloader.follow = self._poller.follow
+        self._downloader.halt = self._halt
+        for submitter in self._submitters:
+            submitter.rescue = self._rescuer.look_after
+
+    @property
+    def waiting_for(self) -> int:
+        """Paid requests in flight: what a second signal would put in doubt."""
+        return sum(desk.limiter.in_flight for desk in self._tools.desks.values())
+
+    def drain(self) -> None:
+        """Start nothing new; finish what is paid for."""
+        self._draining.set()
+        self._tools.pulse.beat()
+
+    def abort(self) -> None:
+        """Stop at once; what is in flight is held."""
+        self._aborting.set()
+        self._draining.set()
+        self._tools.pulse.beat()
+
+    async def run(self) -> Outcome:
+        """Work until the batches are over, every account with work is paused, or a signal came."""
+        work = asyncio.create_task(self._work())
+        aborted = asyncio.create_task(self._aborting.wait())
+        await asyncio.wait({work, aborted}, return_when=asyncio.FIRST_COMPLETED)
+        aborted.cancel()
+        if not work.done():
+            work.cancel()
+        try:
+            await work
+        except asyncio.CancelledError:
+            if not self._aborting.is_set():
+                raise
+        return self._outcome()
+
+    async def _work(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            services = [asyncio.create_task(self._watched(self._downloader.run, group), name="downloader")]
+            group.create_task(self._guarded(services[0]))
+            await self._rescuer.start()
+            for service in (self._poller, self._rescuer, *self._submitters):
+                task = asyncio.create_task(self._watched(service.run, group), name=type(service).__name__)
+                services.append(task)
+                group.create_task(self._guarded(task))
+            await self._until_the_end()
+            for task in services:
+                task.cancel()
+
+    async def _watched(self, service: Callable[[asyncio.TaskGroup], Awaitable[None]], group: asyncio.TaskGroup) -> None:
+        await service(group)
+
+    async def _guarded(self, service: asyncio.Task[None]) -> None:
+        """Let a service be cancelled in peace; a service that dies of anything else takes the house down, loudly."""
+        try:
+            await service
+        except asyncio.CancelledError:
+            if not service.cancelled():
+                service.cancel()
+                raise
+
+    async def _until_the_end(self) -> None:
+        version = await self._tools.store.version_of_others()
+        checked_at = self._tools.clock.monotonic()
+        while not self._draining.is_set() and not await self._over():
+            await self._tools.pulse.next(TICK)
+            if self._tools.clock.monotonic() - checked_at >= TICK:
+                checked_at = self._tools.clock.monotonic()
+                version = await self._look_around(version)
+
+    async def _look_around(self, version: int) -> int:
+        self._check_disk()
+        now = await self._tools.store.version_of_others()
+        if now != version:
+            for queue in self._queues.values():
+                queue.wake()
+        return now
+
+    def _check_disk(self) -> None:
+        for desk in self._tools.desks.values():
+            if free_bytes(_existing(self._tools.out)) < desk.settings.min_free:
+                self._halt(f"less than {desk.settings.min_free // 2**20} MiB are free below {self._tools.out}")
+
+    def _halt(self, why: str) -> None:
+        if self._halted is None:
+            self._halted = why
+            self._tools.news.tell("halted", reason=why)
+            for desk in self._tools.desks.values():
+                desk.paused = desk.paused or Failure(code=ErrorCode.DOWNLOAD_FAILED, message=why)
+        self._tools.pulse.beat()
+
+    async def _over(self) -> bool:
+        if self._halted is not None:
+            return True
+        return all(service.idle for service in (self._poller, self._downloader, self._rescuer, *self._submitters))
+
+    def _outcome(self) -> Outcome:
+        paused = {desk.name: desk.paused for desk in self._tools.desks.values() if desk.paused is not None}
+        if self._aborting.is_set():
+            ending = Ending.ABORTED
+        elif self._draining.is_set():
+            ending = Ending.DRAINED
+        else:
+            ending = Ending.PAUSED if paused or self._halted else Ending.OVER
+        return Outcome(ending=ending, paused=paused, halted=self._halted)
+
+
+def desks_with_work(desks: dict[str, Desk], waiting: set[str]) -> dict[str, Desk]:
+    """Return the desks that have jobs to send."""
+    return {name: desk for name, desk in desks.items() if name in waiting}
+
+
+def _existing(path: Path) -> Path:
+    """Return the nearest folder above a path that is there."""
+    while not path.exists():
+        path = path.parent
+    return path

@@ -1,0 +1,101 @@
+"""Hands the jobs of one account to its slots: never more than are free, never while results wait too long to be fetched."""
+
+import asyncio
+from collections.abc import Callable
+
+from orchestrator.engine.attempt import Submission
+from orchestrator.engine.backlog import Backlog
+from orchestrator.engine.desk import Desk
+from orchestrator.engine.inbox import Inbox
+from orchestrator.engine.inputs import InputChanged, InputRoom, UploadFailed
+from orchestrator.engine.limiter import Permit
+from orchestrator.engine.queue import Queue
+from orchestrator.engine.tools import Tools
+from orchestrator.jobs.failures import ErrorCode, Failure
+from orchestrator.jobs.lifecycle import State
+from orchestrator.jobs.retry import wait_after
+from orchestrator.store.door import Stale
+from orchestrator.store.records import Job
+
+_LOOK_AGAIN = 1.0
+"""Seconds after which it is looked for room again although nothing was heard."""
+_INPUT_TRIES = 5
+"""Rounds of uploading after which a job fails; each round has tries of its own."""
+
+
+class Submitter:
+    """The service of one account."""
+
+    def __init__(self, tools: Tools, inbox: Inbox, desk: Desk, queue: Queue, backlog: Backlog) -> None:
+        self._tools, self._inbox, self._desk, self._queue, self._backlog = tools, inbox, desk, queue, backlog
+        self._inputs = InputRoom(tools)
+        self.rescue: Callable[[Job], None] = _nobody
+
+    @property
+    def idle(self) -> bool:
+        """Say whether nothing is in flight, and nothing is left to send or may be sent."""
+        return not self._desk.handed and (self._queue.empty or self._desk.paused is not None)
+
+    async def run(self, group: asyncio.TaskGroup) -> None:
+        """Send jobs until cancelled; each is a task of `group`, and goes on when this ends."""
+        while True:
+            job = await self._queue.next()
+            await self._room()
+            permit = await self._desk.limiter.acquire()
+            if self._desk.paused:
+                self._desk.limiter.release()
+                await self._room()
+                permit = await self._desk.limiter.acquire()
+            self._desk.handed.add(job.id)
+            group.create_task(self._serve(job, permit), name=f"submit {job.key}")
+
+    async def _room(self) -> None:
+        while self._desk.paused or not self._desk.room() or self._backlog.full(self._expected()):
+            await self._tools.pulse.next(_LOOK_AGAIN)
+
+    def _expected(self) -> int:
+        return len(self._desk.outstanding) + len(self._desk.handed)
+
+    async def _serve(self, job: Job, permit: Permit) -> None:
+        try:
+            after = await self._submit(job, permit)
+        finally:
+            self._desk.limiter.release()
+        if after is not None and after.state is State.PENDING:
+            self._queue.put_back(after)
+        elif after is not None and after.state is State.UNCERTAIN:
+            self.rescue(after)
+        self._desk.handed.discard(job.id)
+        self._tools.pulse.beat()
+
+    async def _submit(self, job: Job, permit: Permit) -> Job | None:
+        try:
+            prepared = await self._inputs.prepare(job)
+        except InputChanged as error:
+            return await self._refuse(job, Failure(code=ErrorCode.INPUT_CHANGED, message=str(error)))
+        except UploadFailed as error:
+            return await self._put_off(job, error)
+        return await Submission(self._tools, self._inbox, self._desk, permit).make(job, prepared)
+
+    async def _put_off(self, job: Job, error: UploadFailed) -> Job | None:
+        if not error.again or job.tries + 1 >= _INPUT_TRIES:
+            return await self._refuse(job, error.failure)
+        next_at = self._tools.clock.now() + wait_after(job.tries + 1, self._tools.random, error.failure.retry_after)
+        try:
+            job = await self._tools.transitions.postpone_unsent(job, error.failure, next_at=next_at, tries=job.tries + 1)
+        except Stale:
+            return None
+        self._tools.news.tell("job_postponed", job, code=error.failure.code.value, message=error.failure.message)
+        return job
+
+    async def _refuse(self, job: Job, failure: Failure) -> Job | None:
+        try:
+            job = await self._tools.transitions.refuse_unsent(job, failure)
+        except Stale:
+            return None
+        self._tools.news.tell("job_failed", job, code=failure.code.value, message=failure.message)
+        return job
+
+
+def _nobody(job: Job) -> None:
+    raise RuntimeError(f"nobody looks after {job.key}")

@@ -1,0 +1,63 @@
+"""What every service of the engine works with, joined once in `app.py`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Protocol
+
+from orchestrator.engine.desk import Desk
+from orchestrator.engine.news import News
+from orchestrator.engine.pulse import Pulse
+from orchestrator.jobs.clock import Clock
+from orchestrator.jobs.failures import Failure
+from orchestrator.providers.base import Provider
+from orchestrator.results import Results, Spool
+from orchestrator.store.records import Job
+from orchestrator.store.store import Store
+from orchestrator.store.transitions import Transitions
+from orchestrator.transport.client import Transport
+from orchestrator.transport.files import Files
+
+
+class Providers(Protocol):
+    """Where adapters are found."""
+
+    def get(self, provider_id: str) -> Provider:
+        """Return the adapter of that id."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tools:
+    """The real things, or a test's."""
+
+    clock: Clock
+    random: Random
+    store: Store
+    transitions: Transitions
+    transport: Transport
+    files: Files
+    results: Results
+    spool: Spool
+    providers: Providers
+    desks: Mapping[str, Desk]
+    news: News
+    pulse: Pulse
+    out: Path
+    worker: str
+    """Who writes the attempts, for the history."""
+
+    def desk(self, job: Job) -> Desk:
+        """Return the desk of a job's account."""
+        return self.desks[job.account]
+
+    def provider(self, job: Job) -> Provider:
+        """Return the adapter of a job."""
+        return self.providers.get(job.spec.provider)
+
+    async def pause(self, desk: Desk, failure: Failure) -> None:
+        """Stop an account until the user resumes it; its jobs stay as they are."""
+        if desk.paused is None:
+            desk.paused = failure
+            await self.store.pause_account(desk.name, failure)
+            self.news.tell("account_paused", account=desk.name, code=failure.code.value, message=failure.message)
