@@ -5,13 +5,12 @@ only a second word cuts that short, and what was in flight then is held.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
 from orchestrator.engine.backlog import Backlog
-from orchestrator.engine.desk import Desk
 from orchestrator.engine.downloader import Downloader
 from orchestrator.engine.inbox import Inbox
 from orchestrator.engine.poller import Poller
@@ -45,6 +44,17 @@ class Outcome:
     """Paused accounts and why."""
     halted: str | None = None
     """Why nothing more could be written."""
+
+
+class Service(Protocol):
+    """One small loop of the engine."""
+
+    @property
+    def idle(self) -> bool:
+        """Say whether it has nothing to do, now or later."""
+
+    async def run(self, group: asyncio.TaskGroup) -> None:
+        """Work until cancelled; what it begins are tasks of `group`."""
 
 
 class Runtime:
@@ -106,28 +116,15 @@ class Runtime:
 
     async def _work(self) -> None:
         async with asyncio.TaskGroup() as group:
-            services = [asyncio.create_task(self._watched(self._downloader.run, group), name="downloader")]
-            group.create_task(self._guarded(services[0]))
+            services = [group.create_task(self._downloader.run(group), name="downloader")]
             await self._rescuer.start()
-            for service in (self._poller, self._rescuer, *self._submitters):
-                task = asyncio.create_task(self._watched(service.run, group), name=type(service).__name__)
-                services.append(task)
-                group.create_task(self._guarded(task))
+            services += [group.create_task(service.run(group), name=type(service).__name__) for service in self._after_rescue()]
             await self._until_the_end()
-            for task in services:
-                task.cancel()
+            for service in services:
+                service.cancel()  # what they have begun are tasks of the group, and go on
 
-    async def _watched(self, service: Callable[[asyncio.TaskGroup], Awaitable[None]], group: asyncio.TaskGroup) -> None:
-        await service(group)
-
-    async def _guarded(self, service: asyncio.Task[None]) -> None:
-        """Let a service be cancelled in peace; a service that dies of anything else takes the house down, loudly."""
-        try:
-            await service
-        except asyncio.CancelledError:
-            if not service.cancelled():
-                service.cancel()
-                raise
+    def _after_rescue(self) -> list[Service]:
+        return [self._poller, self._rescuer, *self._submitters]
 
     async def _until_the_end(self) -> None:
         version = await self._tools.store.version_of_others()
@@ -162,7 +159,7 @@ class Runtime:
     async def _over(self) -> bool:
         if self._halted is not None:
             return True
-        return all(service.idle for service in (self._poller, self._downloader, self._rescuer, *self._submitters))
+        return self._downloader.idle and all(service.idle for service in self._after_rescue())
 
     def _outcome(self) -> Outcome:
         paused = {desk.name: desk.paused for desk in self._tools.desks.values() if desk.paused is not None}
@@ -173,11 +170,6 @@ class Runtime:
         else:
             ending = Ending.PAUSED if paused or self._halted else Ending.OVER
         return Outcome(ending=ending, paused=paused, halted=self._halted)
-
-
-def desks_with_work(desks: dict[str, Desk], waiting: set[str]) -> dict[str, Desk]:
-    """Return the desks that have jobs to send."""
-    return {name: desk for name, desk in desks.items() if name in waiting}
 
 
 def _existing(path: Path) -> Path:
