@@ -1,0 +1,96 @@
+"""From what a provider delivered to a file the user may trust: the front door of this package."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.results.decode import ImageFacts
+from orchestrator.results.files import OutputFolder, Part, part_name
+from orchestrator.results.names import safe_name
+from orchestrator.results.pool import DecodePool
+from orchestrator.results.spool import Spool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SavedImage:
+    """A whole image on disk: decoded to the last pixel, hashed, fsynced, under its final name."""
+
+    file: str
+    """`BATCH/KEY-0.png`, relative to the output folder."""
+    sha256: str
+    """Hex digest."""
+    bytes: int
+    format: str
+    """png, jpeg, webp, gif or avif; read from the bytes, as the extension is."""
+    width: int
+    height: int
+    """Pixels."""
+    alpha: bool
+
+
+class Results:
+    """Saves images below one output folder; every method may be called again after a crash with the same outcome."""
+
+    def __init__(self, out: Path, spool: Spool, pool: DecodePool) -> None:
+        self.out = out
+        self._spool = spool
+        self._pool = pool
+        self._folders: dict[str, OutputFolder] = {}
+
+    def folder(self, batch: str) -> OutputFolder:
+        """Return the folder of a batch, opened once; raise `ForeignFolder` when it cannot be ours."""
+        if batch not in self._folders:
+            self._folders[batch] = OutputFolder(self.out, batch)
+        return self._folders[batch]
+
+    async def save_inline(self, folder: OutputFolder, base64: str, *, attempt_id: str, stem: str, index: int) -> SavedImage:
+        """Save an image that came inside its answer; `base64` is the text, or the spool's marker for it.
+
+        `stem` is `safe_name` of the job's key, or what the caller made of it to tell it from another. Raises `NotAnImage`,
+        `UnsafeImage`, `OSError`, `WorkerUnavailable`; the answer stays in the spool whatever happens.
+        """
+        place = self._spool.locate(attempt_id, base64)
+        part = part_name(attempt_id, index)
+        if place is None:
+            return await self._save("save_text", folder, part, stem, index, text=base64)
+        spool = str(self._spool.path_of(attempt_id))
+        return await self._save("save_spooled", folder, part, stem, index, spool=spool, offset=place.offset, length=place.length)
+
+    async def save_part(self, part: Part, *, stem: str) -> SavedImage:
+        """Save a download whose last byte has come. Raises as `save_inline` does, and then leaves the part where it is."""
+        part.close()
+        return await self._save("save_part", part.folder, part.name, stem, part.index)
+
+    async def inspect(self, path: Path) -> ImageFacts:
+        """Return what a reference or mask of the user's is. Raises `NotAnImage`, `UnsafeImage`, `OSError`."""
+        return ImageFacts(**await self._pool.run("inspect_file", path=str(path)))
+
+    async def set_aside(self, part: Part) -> Path:
+        """Keep a paid download that is no usable image, in the spool; return where it lies now."""
+        part.close()
+        return await asyncio.to_thread(self._spool.set_aside, part.path, part.attempt_id, part.index)
+
+    async def close(self) -> None:
+        """End the workers, give back all folders."""
+        await self._pool.close()
+        for folder in self._folders.values():
+            folder.close()
+        self._folders.clear()
+        self._spool.close()
+
+    async def _save(
+        self, task: str, folder: OutputFolder, part: str, stem: str, index: int, **source: str | int
+    ) -> SavedImage:
+        if safe_name(stem) != stem:
+            raise ValueError(f"{stem!r} is no safe file name")
+        target = f"{stem}-{index}"
+        reply = await self._pool.run(task, out=str(folder.out), batch=folder.name, part=part, target=target, **source)
+        return SavedImage(
+            file=f"{folder.name}/{reply['name']}",
+            sha256=reply["sha256"],
+            bytes=reply["bytes"],
+            format=reply["format"],
+            width=reply["width"],
+            height=reply["height"],
+            alpha=reply["alpha"],
+        )

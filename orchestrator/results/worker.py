@@ -1,0 +1,83 @@
+"""The process that touches foreign bytes: limited in memory and time, without the keys, gone as soon as its parent is.
+
+It is started by `pool` as a program of its own, reads one JSON request a line and answers with one JSON line.
+"""
+
+import json
+import resource
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+from orchestrator.results import publish
+from orchestrator.results.decode import ImageFacts, NotAnImage, UnsafeImage, inspect
+
+READY = b"ready\n"
+
+TASKS: dict[str, Callable[..., publish.Reply]] = {
+    "save_spooled": publish.save_spooled,
+    "save_text": publish.save_text,
+    "save_part": publish.save_part,
+    "inspect_file": publish.inspect_file,
+}
+
+
+def serve(requests: BinaryIO, replies: BinaryIO, *, seconds: float) -> None:
+    """Answer requests until the parent closes its end, which is also what its death does."""
+
+    def decode(file: BinaryIO) -> ImageFacts:
+        with _limited(seconds):
+            return inspect(file)
+
+    replies.write(READY)
+    replies.flush()
+    for request in requests:
+        replies.write(json.dumps(_answer(json.loads(request), decode)).encode() + b"\n")
+        replies.flush()
+
+
+def _answer(request: dict[str, Any], decode: Callable[[BinaryIO], ImageFacts]) -> dict[str, Any]:
+    try:
+        return {"done": TASKS[request.pop("task")](decode, **request)}
+    except (NotAnImage, UnsafeImage) as error:
+        return {"refused": type(error).__name__, "message": str(error)}
+    except OSError as error:
+        return {"errno": error.errno, "message": error.strerror or str(error), "file": error.filename}
+    except Exception:  # noqa: BLE001 - a bug of ours: the parent raises it there, where somebody looks
+        return {"fault": traceback.format_exc()}
+
+
+@contextmanager
+def _limited(seconds: float) -> Iterator[None]:
+    """End this process by SIGALRM when the block takes longer: a decoder in C cannot be interrupted any other way."""
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _limit_memory(size: int) -> None:
+    try:
+        resource.setrlimit(resource.RLIMIT_AS, (size, size))
+    except (OSError, ValueError):  # macOS has no such limit
+        return
+
+
+def main() -> None:
+    """Run with two arguments: seconds per image, bytes of address space."""
+    for stop in (signal.SIGINT, signal.SIGTERM):  # the parent drains first, and needs its workers for that
+        signal.signal(stop, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    _limit_memory(int(sys.argv[2]))
+    try:
+        serve(sys.stdin.buffer, sys.stdout.buffer, seconds=float(sys.argv[1]))
+    except BrokenPipeError:  # nobody is left to be told
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
