@@ -7,6 +7,7 @@ durable before it is used, and what is neither a proven no nor a readable yes is
 import asyncio
 import secrets
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 
 from orchestrator.engine.desk import Desk, too_long
@@ -104,10 +105,13 @@ class Submission:
     async def _exchange(self, job: Job, provider: Provider, request: Request) -> Sent:
         timeouts = self._desk.settings.timeouts
         synchronous = provider.capabilities.shape is Shape.SYNCHRONOUS
-        sink = self._tools.spool.sink(str(job.attempt_id)) if synchronous else None
         within = timeouts.submit_synchronous if synchronous else timeouts.submit_task
+        pay = partial(self._tools.transport.pay, request, self._desk.settings, within=within)
         try:
-            return Sent(await self._tools.transport.pay(request, self._desk.settings, within=within, sink=sink), None)
+            if not synchronous:
+                return Sent(await pay(), None)
+            with self._tools.spool.sink(str(job.attempt_id)) as sink:
+                return Sent(await pay(sink=sink), None)
         except (Unsent, Unanswered) as error:
             return Sent(None, error)
 

@@ -79,6 +79,9 @@ class Fetcher:
         try:
             await self._tools.files.fetch(url, self._tools.desk(job).settings, part.write)
             return await self._tools.results.save_part(part, stem=safe_name(job.key))
+        except (NotAnImage, UnsafeImage):
+            await self._tools.results.set_aside(part)  # paid bytes are kept, though nobody can use them as they are
+            raise
         except BaseException:
             part.discard()
             raise

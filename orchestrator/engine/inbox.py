@@ -1,6 +1,7 @@
 """The only door for news from outside: whatever a provider says of a job, polled, pushed or answered, passes here."""
 
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from typing import Protocol
 
 from orchestrator.engine.backlog import Backlog, Waiting
@@ -82,7 +83,8 @@ class Inbox:
         desk.outstanding.discard(job.id)
         waiting = Waiting(images=len(delivery.images), since=delivery.known_at, deadline=delivery.deadline)
         self._backlog.add(moved.id, waiting)
-        self._tools.news.tell("job_ready", moved, images=len(delivery.images), cost=delivery.cost)
+        cost = delivery.cost if job.known_at is None else Decimal(0)  # asked for again, it is not paid again
+        self._tools.news.tell("job_ready", moved, images=len(delivery.images), cost=cost)
         self.download(moved, delivery, first=job.known_at is None)
         return moved
 

@@ -7,7 +7,7 @@ never leads to paying again.
 
 import asyncio
 import heapq
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from orchestrator.engine.downloader import Downloader
 from orchestrator.engine.inbox import Inbox
@@ -33,7 +33,8 @@ _LEFT = (State.SUBMITTING, State.RUNNING, State.READY, State.DOWNLOADING, State.
 class Rescuer:
     """The service for attempts in doubt."""
 
-    def __init__(self, tools: Tools, inbox: Inbox, poller: Poller, downloader: Downloader) -> None:
+    def __init__(self, tools: Tools, batches: Sequence[int], inbox: Inbox, poller: Poller, downloader: Downloader) -> None:
+        self._batches = batches
         self._tools, self._inbox, self._poller, self._downloader = tools, inbox, poller, downloader
         self._due: list[tuple[float, int, int, Job]] = []
         self._looking: set[int] = set()
@@ -55,10 +56,9 @@ class Rescuer:
 
     async def _left_behind(self) -> AsyncIterator[Job]:
         after = 0
-        while chunk := await self._tools.store.in_state(*_LEFT, batches=None, after=after, limit=_CHUNK):
+        while chunk := await self._tools.store.in_state(*_LEFT, batches=self._batches, after=after, limit=_CHUNK):
             for job in chunk:
-                if job.account in self._tools.desks:
-                    yield job
+                yield job
             after = chunk[-1].id
 
     async def _take_up(self, job: Job) -> None:

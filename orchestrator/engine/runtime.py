@@ -69,7 +69,7 @@ class Runtime:
         self._submitters = [Submitter(tools, inbox, desk, self._queues[desk.name], backlog) for desk in tools.desks.values()]
         self._poller = Poller(tools, inbox)
         self._downloader = Downloader(tools, backlog)
-        self._rescuer = Rescuer(tools, inbox, self._poller, self._downloader)
+        self._rescuer = Rescuer(tools, scope.batches, inbox, self._poller, self._downloader)
         self._draining = asyncio.Event()
         self._aborting = asyncio.Event()
         self._halted: str | None = None

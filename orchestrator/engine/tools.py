@@ -23,7 +23,7 @@ from orchestrator.transport.files import Files
 class Providers(Protocol):
     """Where adapters are found."""
 
-    def get(self, provider_id: str) -> Provider:
+    def provider(self, identifier: str) -> Provider:
         """Return the adapter of that id."""
 
 
@@ -53,7 +53,7 @@ class Tools:
 
     def provider(self, job: Job) -> Provider:
         """Return the adapter of a job."""
-        return self.providers.get(job.spec.provider)
+        return self.providers.provider(job.spec.provider)
 
     async def pause(self, desk: Desk, failure: Failure) -> None:
         """Stop an account until the user resumes it; its jobs stay as they are."""

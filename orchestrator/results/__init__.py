@@ -4,7 +4,7 @@ from orchestrator.results.decode import ImageFacts, NotAnImage, UnsafeImage
 from orchestrator.results.files import ForeignFolder, OutputFolder, Part, free_bytes
 from orchestrator.results.names import safe_name
 from orchestrator.results.pool import DecodePool, WorkerUnavailable
-from orchestrator.results.saving import Results, SavedImage
+from orchestrator.results.saving import Results, SavedImage, inspect
 from orchestrator.results.spool import AnswerSink, Spool, SpooledAnswer, SpoolTooLarge
 
 __all__ = [
@@ -23,5 +23,6 @@ __all__ = [
     "UnsafeImage",
     "WorkerUnavailable",
     "free_bytes",
+    "inspect",
     "safe_name",
 ]

@@ -61,10 +61,6 @@ class Results:
         part.close()
         return await self._save("save_part", part.folder, part.name, stem, part.index)
 
-    async def inspect(self, path: Path) -> ImageFacts:
-        """Return what a reference or mask of the user's is. Raises `NotAnImage`, `UnsafeImage`, `OSError`."""
-        return ImageFacts(**await self._pool.run("inspect_file", path=str(path)))
-
     async def set_aside(self, part: Part) -> Path:
         """Keep a paid download that is no usable image, in the spool; return where it lies now."""
         part.close()
@@ -94,3 +90,8 @@ class Results:
             height=reply["height"],
             alpha=reply["alpha"],
         )
+
+
+async def inspect(pool: DecodePool, path: Path) -> ImageFacts:
+    """Return what a reference or mask of the user's is. Raises `NotAnImage`, `UnsafeImage`, `OSError`."""
+    return ImageFacts(**await pool.run("inspect_file", path=str(path)))

@@ -73,7 +73,7 @@ class Door:
         return await self._alone(work, in_transaction=True)
 
     async def look(self, work: Work[T]) -> T:
-        """Run `work`, which only reads, on the writing connection outside any transaction."""
+        """Run `work`, which only reads, on the writing connection."""
         return await self._alone(work, in_transaction=False)
 
     async def close(self) -> None:
@@ -122,6 +122,7 @@ class Door:
                 self.commits += 1
             else:
                 result = await work(self._connection)
+                await self._connection.rollback()  # SQLAlchemy has begun a transaction by itself
         except Exception as error:  # noqa: BLE001 - every failure belongs to the caller who waits for it
             await self._connection.rollback()
             _fail(future, error)

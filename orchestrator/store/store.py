@@ -49,9 +49,9 @@ class Store:
             await reader.dispose()
             await writer.dispose()
 
-    def transitions(self, actor: str) -> Transitions:
-        """Return the engine's verbs, signed by `actor` in the history."""
-        return Transitions(self.door, self._clock, actor)
+    def transitions(self, actor: str, observe: Callable[[Job, State], None]) -> Transitions:
+        """Return the engine's verbs, signed by `actor` in the history; `observe` hears of every committed step."""
+        return Transitions(self.door, self._clock, actor, observe)
 
     def loading(self) -> Loading:
         """Begin to take in a batch file."""
@@ -90,8 +90,8 @@ class Store:
             lambda connection: work.candidates(connection, account=account, batches=batches, only=only, now=now, limit=limit)
         )
 
-    async def in_state(self, *states: State, batches: Sequence[int] | None, after: int = 0, limit: int = 1000) -> list[Job]:
-        """Return in-flight jobs by id, those above `after`; of all batches with None."""
+    async def in_state(self, *states: State, batches: Sequence[int], after: int, limit: int) -> list[Job]:
+        """Return in-flight jobs by id, those above `after`."""
         return await self._read(lambda connection: work.in_state(connection, states, batches=batches, after=after, limit=limit))
 
     async def images(self, job: Job) -> list[Image]:
@@ -102,13 +102,17 @@ class Store:
         """Return how many jobs stand in each state."""
         return await self._read(lambda connection: work.counts(connection, batches))
 
-    async def anything_moves(self, batches: Sequence[int]) -> bool:
-        """Say whether a sent job of these batches is still on its way."""
-        return await self._read(lambda connection: work.anything_moves(connection, batches))
+    async def to_send(self, batches: Sequence[int], only: str | None = None) -> work.ToSend:
+        """Return what is still to be submitted, and what it may cost."""
+        return await self._read(lambda connection: work.to_send(connection, batches, only))
 
-    async def waiting_accounts(self, batches: Sequence[int], only: str | None = None) -> set[str]:
-        """Return the accounts that have jobs to submit."""
-        return await self._read(lambda connection: work.waiting_accounts(connection, batches, only))
+    async def accounts_of(self, batches: Sequence[int]) -> set[str]:
+        """Return the accounts that these batches have jobs for."""
+        return await self._read(lambda connection: work.accounts_of(connection, batches))
+
+    async def is_unfinished(self, batch: int) -> bool:
+        """Say whether a batch has jobs that are not at their end."""
+        return await self._read(lambda connection: work.is_unfinished(connection, batch))
 
     async def next_due(self, *, account: str, batches: Sequence[int]) -> float | None:
         """Return when the next postponed job of an account is due."""

@@ -4,7 +4,7 @@ Each names the state and the attempt it leaves, writes its event in the same tra
 after the commit. `Stale` means somebody was faster, and nothing was changed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,10 +18,13 @@ from orchestrator.store.records import Accepted, AttemptEnd, Delivery, Image, Jo
 
 
 class Transitions:
-    """Writes the steps of jobs; `actor` is who does it, for the history."""
+    """Writes the steps of jobs; `actor` is who does it, for the history.
 
-    def __init__(self, door: Door, clock: Clock, actor: str) -> None:
-        self._door, self._clock, self._actor = door, clock, actor
+    `observe` hears of every committed step: the job as it was, and its new state.
+    """
+
+    def __init__(self, door: Door, clock: Clock, actor: str, observe: Callable[[Job, State], None]) -> None:
+        self._door, self._clock, self._actor, self._observe = door, clock, actor, observe
 
     async def claim(self, job: Job, attempt: NewAttempt) -> Job:
         """Write down the attempt: nothing may be sent before this has returned."""
@@ -177,6 +180,7 @@ class Transitions:
         }
         await self._door.write(Write(job.id, sql.move(job, step, values), (*others, Step(sql.RECORD_EVENT, record))))
         known = {name: value for name, value in values.items() if name in Job.__dataclass_fields__}
+        self._observe(job, target)
         return replace(job, state=target, **known)
 
     async def _finish(self, job: Job, step: Event, failure: Failure, *others: Step) -> Job:

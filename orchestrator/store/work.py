@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.jobs.attempts import ImageState
-from orchestrator.jobs.lifecycle import State
+from orchestrator.jobs.lifecycle import FINAL, State
 from orchestrator.store import specs
-from orchestrator.store.columns import NANO
+from orchestrator.store.columns import NANO, quoted
 from orchestrator.store.records import Image, Job
 
 _COLUMNS = """
@@ -33,22 +35,20 @@ _DUE = text(
 _IN_STATE = text(
     f"SELECT {_COLUMNS} {_FROM} WHERE job.state IN :states AND job.state IN "
     "('submitting', 'running', 'ready', 'downloading', 'uncertain') AND job.id > :after "
-    "AND (:all OR job.batch_id IN :batches) ORDER BY job.id LIMIT :limit"
+    "AND job.batch_id IN :batches ORDER BY job.id LIMIT :limit"
 ).bindparams(bindparam("states", expanding=True), bindparam("batches", expanding=True))
 _IMAGES = text('SELECT * FROM image WHERE job_id = :job_id AND attempt_id = :attempt_id ORDER BY "index"')
 _COUNTS = text("SELECT state, count(*) AS jobs FROM job WHERE batch_id IN :batches AND NOT gone GROUP BY state").bindparams(
     bindparam("batches", expanding=True)
 )
-_MOVABLE = text(
-    """
-    SELECT 1 FROM job WHERE batch_id IN :batches AND (
-        state IN ('submitting', 'running', 'ready', 'downloading') OR (state = 'uncertain' AND next_at IS NOT NULL)
-    ) LIMIT 1
-    """
-).bindparams(bindparam("batches", expanding=True))
-_WAITING_ACCOUNTS = text(
-    "SELECT DISTINCT account FROM job WHERE state = 'pending' AND batch_id IN :batches AND NOT gone "
-    "AND (:only IS NULL OR key GLOB :only)"
+_ACCOUNTS = text("SELECT DISTINCT account FROM job WHERE batch_id IN :batches").bindparams(bindparam("batches", expanding=True))
+_UNFINISHED = text(
+    f"SELECT 1 FROM job WHERE batch_id = :batch AND NOT gone AND state NOT IN ({quoted(sorted(FINAL))}) LIMIT 1"  # noqa: S608
+)
+_TO_SEND = text(
+    "SELECT count(*) AS jobs, sum(n) AS images, sum(cost_likely) AS likely, sum(cost_worst) AS worst, "
+    "count(*) FILTER (WHERE cost_worst IS NULL) AS unpriced FROM job "
+    "WHERE state = 'pending' AND batch_id IN :batches AND NOT gone AND (:only IS NULL OR key GLOB :only)"
 ).bindparams(bindparam("batches", expanding=True))
 _NEXT_DUE = text(
     "SELECT min(next_at) FROM job WHERE state = 'pending' AND next_at IS NOT NULL AND batch_id IN :batches AND account = :account"
@@ -102,10 +102,10 @@ async def candidates(
 
 
 async def in_state(
-    connection: AsyncConnection, states: Sequence[State], *, batches: Sequence[int] | None, after: int = 0, limit: int = 1000
+    connection: AsyncConnection, states: Sequence[State], *, batches: Sequence[int], after: int, limit: int
 ) -> list[Job]:
-    """Return jobs in the given in-flight states by id, those above `after`; of all batches with `batches=None`."""
-    facts = {"states": list(states), "all": batches is None, "batches": list(batches or ()), "after": after, "limit": limit}
+    """Return jobs in the given in-flight states by id, those above `after`."""
+    facts = {"states": list(states), "batches": list(batches), "after": after, "limit": limit}
     return [job_of(row) for row in (await connection.execute(_IN_STATE, facts)).all()]
 
 
@@ -135,15 +135,40 @@ async def counts(connection: AsyncConnection, batches: Sequence[int]) -> dict[St
     return {State(row.state): row.jobs for row in rows}
 
 
-async def anything_moves(connection: AsyncConnection, batches: Sequence[int]) -> bool:
-    """Say whether an accepted or sent job of these batches is still on its way."""
-    return (await connection.execute(_MOVABLE, {"batches": list(batches)})).first() is not None
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ToSend:
+    """What is still to be submitted."""
+
+    jobs: int
+    images: int
+    likely: Decimal
+    """USD, of the jobs whose price is known."""
+    worst: Decimal
+    unpriced: int
+    """Jobs whose price nobody knows."""
 
 
-async def waiting_accounts(connection: AsyncConnection, batches: Sequence[int], only: str | None) -> set[str]:
-    """Return the accounts that have jobs to submit."""
-    rows = await connection.execute(_WAITING_ACCOUNTS, {"batches": list(batches), "only": only})
+async def to_send(connection: AsyncConnection, batches: Sequence[int], only: str | None) -> ToSend:
+    """Return the figures of all pending jobs of these batches."""
+    row = (await connection.execute(_TO_SEND, {"batches": list(batches), "only": only})).one()
+    return ToSend(
+        jobs=row.jobs,
+        images=row.images or 0,
+        likely=(row.likely or 0) / NANO,
+        worst=(row.worst or 0) / NANO,
+        unpriced=row.unpriced,
+    )
+
+
+async def accounts_of(connection: AsyncConnection, batches: Sequence[int]) -> set[str]:
+    """Return the accounts that these batches have jobs for."""
+    rows = await connection.execute(_ACCOUNTS, {"batches": list(batches)})
     return set(rows.scalars())
+
+
+async def is_unfinished(connection: AsyncConnection, batch: int) -> bool:
+    """Say whether a batch has jobs that are not at their end."""
+    return (await connection.execute(_UNFINISHED, {"batch": batch})).first() is not None
 
 
 async def next_due(connection: AsyncConnection, *, account: str, batches: Sequence[int]) -> float | None:

@@ -112,14 +112,21 @@ _NEVER_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError
 
 
 def _body(request: Request) -> bytes | aiohttp.Payload | None:
-    return request.json if request.form is None else _form(request.form)()
+    return request.json if request.form is None else _form(request.form)
 
 
-def _form(parts: tuple[Part, ...]) -> aiohttp.FormData:
-    form = aiohttp.FormData(quote_fields=False, default_to_multipart=True)
+def _form(parts: tuple[Part, ...]) -> aiohttp.MultipartWriter:
+    """Return the parts as RFC 7578 wants them: plain fields without headers of their own, names as they are (`image[]`)."""
+    writer = aiohttp.MultipartWriter("form-data")
     for part in parts:
-        form.add_field(part.name, part.content, filename=part.filename, content_type=part.content_type)
-    return form
+        payload = writer.append(part.content)
+        del payload.headers["Content-Type"]
+        payload.headers.pop("Content-Length", None)
+        if part.content_type is not None:
+            payload.headers["Content-Type"] = part.content_type
+        names = {"name": part.name} if part.filename is None else {"name": part.name, "filename": part.filename}
+        payload.set_content_disposition("form-data", quote_fields=False, **names)
+    return writer
 
 
 async def _read(response: aiohttp.ClientResponse, sink: BodySink | None) -> Answer:

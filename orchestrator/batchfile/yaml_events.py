@@ -1,0 +1,101 @@
+"""YAML as a stream of events in which aliases are already replaced by what they stand for, within a budget."""
+
+from collections.abc import Callable, Iterator
+from typing import IO, Any, cast
+
+import yaml
+from yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, Event, NodeEvent, ScalarEvent
+
+try:
+    from yaml import CSafeLoader as _Loader
+except ImportError:  # PyYAML was built without libyaml; its own parser says the same, slower
+    from yaml import SafeLoader as _Loader  # type: ignore[assignment]
+
+_FREE_EXPANSION = 100_000
+_MOST_EXPANSION = 20
+_SCALAR_UNIT = 256
+"""Characters of a scalar that count as one event."""
+
+
+class Refused(yaml.MarkedYAMLError):
+    """What the parser accepts and we do not; `problem` is a clause for the user."""
+
+    def __init__(self, problem: str, event: Event) -> None:
+        super().__init__(problem=problem, problem_mark=mark_of(event))
+
+
+def mark_of(event: Event) -> yaml.Mark:
+    """Return where an event starts; parsers always say, and both kinds of mark count lines and columns from 0."""
+    return cast("yaml.Mark", event.start_mark)
+
+
+class Events:
+    """The events of one YAML stream.
+
+    Anchored nodes are recorded as they pass and played again for each alias, so that readers of the events need not
+    know. A few hundred bytes of nested aliases can stand for gigabytes; a file may say by aliases at most 20 times what
+    it says itself, plus 100,000 events.
+    """
+
+    def __init__(self, stream: IO[Any]) -> None:
+        self._loader = _Loader(stream)
+        self._anchors: dict[str, list[Event]] = {}
+        self._recordings: list[_Recording] = []
+        self._read = 0
+        self._expanded = 0
+
+    def __iter__(self) -> Iterator[Event]:
+        """Yield the events; raises yaml.YAMLError."""
+        next_event: Callable[[], Event | None] = self._loader.get_event
+        while (event := next_event()) is not None:
+            self._read += 1
+            if self._recordings or getattr(event, "anchor", None):
+                self._record(event)
+            if type(event) is AliasEvent:
+                yield from self._played(event)
+            else:
+                yield event
+
+    def close(self) -> None:
+        """Let go of the parser's memory."""
+        self._loader.dispose()
+
+    def _record(self, event: Event) -> None:
+        if isinstance(event, NodeEvent) and event.anchor and not isinstance(event, AliasEvent):
+            if event.anchor in self._anchors:
+                raise Refused(f"the anchor &{event.anchor} is defined twice; give each its own name", event)
+            self._anchors[event.anchor] = []
+            self._recordings.append(_Recording(self._anchors[event.anchor]))
+        for recording in self._recordings:
+            recording.take(event)
+        self._recordings = [recording for recording in self._recordings if recording.depth]
+
+    def _played(self, alias: AliasEvent) -> Iterator[Event]:
+        name = alias.anchor or ""
+        if name not in self._anchors:
+            raise Refused(f"*{name} has no anchor &{name} above it", alias)
+        if any(recording.events is self._anchors[name] for recording in self._recordings):
+            raise Refused(f"*{name} stands inside its own anchor", alias)
+        for event in self._anchors[name]:
+            self._expanded += 1 + (len(event.value) // _SCALAR_UNIT if isinstance(event, ScalarEvent) else 0)
+            if self._expanded > _FREE_EXPANSION + _MOST_EXPANSION * self._read:
+                raise Refused("the aliases of this file stand for too much; write it out or use JSONL", alias)
+            if isinstance(event, AliasEvent):
+                yield from self._played(event)
+            else:
+                yield event
+
+
+class _Recording:
+    """The events of one anchored node, until it ends."""
+
+    def __init__(self, events: list[Event]) -> None:
+        self.events = events
+        self.depth = 0
+
+    def take(self, event: Event) -> None:
+        self.events.append(event)
+        if isinstance(event, CollectionStartEvent):
+            self.depth += 1
+        elif isinstance(event, CollectionEndEvent):
+            self.depth -= 1

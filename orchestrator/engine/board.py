@@ -1,0 +1,82 @@
+"""The figures of a run as it goes, counted from the committed steps: nothing has to scan the store to show progress."""
+
+from collections import Counter
+from collections.abc import Mapping
+from decimal import Decimal
+
+from orchestrator.engine.news import Event
+from orchestrator.jobs.clock import Clock
+from orchestrator.jobs.lifecycle import AT_REST, State
+from orchestrator.store.records import Job
+
+
+class Board:
+    """Jobs per state, images, money and time of a run."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._started_at = clock.monotonic()
+        self.states: Counter[State] = Counter()
+        self.images = 0
+        """Images saved in this run."""
+        self.spent = Decimal(0)
+        """USD settled in this run."""
+        self.unpriced = 0
+        """Answers of this run whose cost nobody knows."""
+        self.at_stake = Decimal(0)
+        """USD at worst of the attempts that came into doubt in this run."""
+        self.troubled = 0
+        """Jobs that failed, expired or came out partial in this run."""
+        self.paused: dict[str, str] = {}
+        """Accounts that stopped, and why."""
+        self._rested = 0
+
+    def begin(self, states: Mapping[State, int]) -> None:
+        """Take the figures of the store as they are at the start."""
+        self.states = Counter(states)
+
+    def step(self, job: Job, target: State) -> None:
+        """Count a committed step."""
+        self.states[job.state] -= 1
+        self.states[target] += 1
+        if target in AT_REST and job.state not in AT_REST:
+            self._rested += 1
+        if target in (State.FAILED, State.EXPIRED):
+            self.troubled += 1
+
+    def hear(self, event: Event) -> None:
+        """Count what is told."""
+        facts = event.facts
+        if event.name == "image_saved":
+            self.images += 1
+        elif event.name == "job_ready":
+            self.spent += facts["cost"] or 0
+            self.unpriced += facts["cost"] is None
+        elif event.name == "job_uncertain":
+            self.at_stake += facts["at_stake"] or 0
+        elif event.name == "job_succeeded":
+            self.troubled += bool(facts["partial"])
+        elif event.name == "account_paused":
+            self.paused[facts["account"]] = facts["message"]
+
+    @property
+    def total(self) -> int:
+        """Jobs in all."""
+        return sum(self.states.values())
+
+    @property
+    def at_rest(self) -> int:
+        """Jobs that nothing moves any more."""
+        return sum(count for state, count in self.states.items() if state in AT_REST)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the run began."""
+        return self._clock.monotonic() - self._started_at
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds until the rest is done at the speed of this run; None before the first job is."""
+        if self._rested == 0:
+            return None
+        return (self.total - self.at_rest) * self.elapsed / self._rested

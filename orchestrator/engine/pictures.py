@@ -1,0 +1,61 @@
+"""What the user's own images are: read once per file however many jobs use them, decoded, hashed."""
+
+import asyncio
+import stat
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from orchestrator.jobs.spec import LocalImage
+from orchestrator.results import ImageFacts, NotAnImage, UnsafeImage
+
+LARGEST = 50 * 2**20
+"""Bytes of a reference or mask at most, whatever its target allows."""
+
+Inspect = Callable[[Path], Awaitable[ImageFacts]]
+
+
+class BadPicture(Exception):
+    """A reference or mask that cannot be used; the text says why."""
+
+
+class Pictures:
+    """Looks at local references and masks; `inspect` decodes a file in a worker process."""
+
+    def __init__(self, inspect: Inspect) -> None:
+        self._inspect = inspect
+        self._known: dict[tuple[str, int, int], LocalImage | BadPicture] = {}
+
+    async def look(self, path: Path) -> LocalImage:
+        """Return what the image at `path` is; raise `BadPicture`."""
+        try:
+            found = await asyncio.to_thread(path.stat)
+        except OSError as error:
+            raise BadPicture(f"{path.name}: {(error.strerror or 'unreadable').lower()}") from error
+        if not stat.S_ISREG(found.st_mode):
+            raise BadPicture(f"{path.name} is no regular file")
+        if found.st_size > LARGEST:
+            raise BadPicture(f"{path.name} has {found.st_size / 2**20:.1f} MiB; at most {LARGEST // 2**20} are allowed")
+        name = (str(path), found.st_size, found.st_mtime_ns)
+        if name not in self._known:
+            self._known[name] = await self._examine(path)
+        known = self._known[name]
+        if isinstance(known, BadPicture):
+            raise known
+        return known
+
+    async def _examine(self, path: Path) -> LocalImage | BadPicture:
+        try:
+            facts = await self._inspect(path)
+        except OSError as error:
+            return BadPicture(f"{path.name}: {(error.strerror or 'unreadable').lower()}")
+        except (NotAnImage, UnsafeImage) as error:
+            return BadPicture(f"{path.name} cannot be used: {error}")
+        return LocalImage(
+            path=path,
+            sha256=facts.sha256,
+            size=facts.bytes,
+            format=facts.format,
+            width=facts.width,
+            height=facts.height,
+            alpha=facts.alpha,
+        )
