@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -42,6 +43,7 @@ from orchestrator.store.reading import Batch, Overview, Story
 from orchestrator.store.store import Store
 from orchestrator.transport.client import Transport
 from orchestrator.transport.files import Files
+from orchestrator.transport.messages import Answer, Unreadable
 
 DEFAULT_DATABASE = "orchestrator.db"
 DEFAULT_OUT = "results"
@@ -233,7 +235,7 @@ class App:
         used = await store.accounts_of(scope.batches)
         rows = {name: row for name, row in (await store.accounts()).items() if name in used}
         keys = self._keys(rows)
-        spool = Spool(self.database.with_name(f"{self.database.stem}.spool"))
+        spool = Spool(self._spool_folder)
         results = Results(self.out, spool, pool)
         stack.push_async_callback(results.close)
         desks = await self._desks(stack, rows)
@@ -382,6 +384,39 @@ class App:
         async with self.store() as store:
             selection = replace(await self._selection(store, batch, keys), **narrowing)
             return await action(store, selection)
+
+    async def resolve(
+        self, action: "Action", batch: str | None, keys: Sequence[str], code: str | None
+    ) -> tuple[list[Chosen], list[str]]:
+        """Carry out the user's word on uncertain jobs; return which they were, and the keys of those that need none.
+
+        A job whose answer lies readable in the spool is in no doubt: `resume` reads it, and nothing must be paid again.
+        """
+        async with self.store() as store:
+            selection = replace(await self._selection(store, batch, keys), states=(State.UNCERTAIN,), code=code)
+            rows = await store.list_jobs(selection, sys.maxsize)
+            answered = [row["key"] for row in rows if await self._answered(row)]
+            doubtful = tuple(str(row["key"]) for row in rows if row["key"] not in answered)
+            acted = await action(store, replace(selection, keys=doubtful)) if doubtful else []
+            return acted, answered
+
+    async def _answered(self, row: Mapping[str, Any]) -> bool:
+        spool = Spool(self._spool_folder)
+        attempt = str(row["attempt_id"])
+        if not spool.has(attempt):
+            return False
+        spooled = await spool.read(attempt)
+        try:
+            self._registry.provider(row["provider"]).read_submission(
+                Answer(status=spooled.status, headers=spooled.headers, body=spooled.body)
+            )
+        except Unreadable:
+            return False
+        return spooled.status in range(200, 300)
+
+    @property
+    def _spool_folder(self) -> Path:
+        return self.database.with_name(f"{self.database.stem}.spool")
 
     async def _selection(self, store: Store, batch: str | None, keys: Sequence[str]) -> Selection:
         batch_id = (await self._named(store, batch))[0].id if batch else None

@@ -103,9 +103,11 @@ class EntryChecker:
 
     def prompt(self, path: FieldPath, value: Json) -> str | None:
         """Accept a text with something in it; unlike other texts, a bare `no` or `5` is taken for a mistake."""
-        if isinstance(value, str) and value.strip():
+        if isinstance(value, str) and value.strip() and "\x00" not in value:
             return value
-        if isinstance(value, str):
+        if isinstance(value, str) and value.strip():
+            self.wrong("prompt must not have NUL characters", path)
+        elif isinstance(value, str):
             self.wrong("prompt must not be empty", path)
         else:
             found = self.entry.texts.get(path) or shown(value)

@@ -19,8 +19,8 @@ from orchestrator.jobs.spec import Json
 _GROUPS: Mapping[str, str] = {"param": "params", "var": "vars", "meta": "meta"}
 """`param.NAME` and its like: the column's prefix and the field it fills."""
 _INTEGER = re.compile(r"[+-]?\d{1,18}")
-_JSON_INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})")
-_JSON_FLOAT = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d{1,2})?")
+_JSON_INTEGER = re.compile(r"-?(0|[1-9]\d{0,99})")
+_JSON_FLOAT = re.compile(r"-?(0|[1-9]\d{0,99})(\.\d{1,99})?([eE][+-]?\d{1,2})?")
 _FLAGS: Mapping[str, bool] = {"true": True, "TRUE": True, "false": False, "FALSE": False}
 """Spreadsheets write the upper-case ones."""
 

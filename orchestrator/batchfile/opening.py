@@ -30,7 +30,10 @@ class BatchFile:
         self._problems = problems
 
     def rows(self) -> Iterator[Row]:
-        """Yield the jobs one at a time, in the order of the file; a wrong one is noted as a problem and left out."""
+        """Yield the jobs one at a time, in the order of the file; a wrong one is noted as a problem and left out.
+
+        The batch is right only if no error was noted when all rows have been read.
+        """
         keys = SeenKeys()
         number = -1
         try:

@@ -11,7 +11,7 @@ class SeenKeys:
 
     def first_line(self, key: str, line: int) -> int | None:
         """Return the line where a key stood before, or remember `line` as its first and return None."""
-        digest = int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big")
+        digest = int.from_bytes(blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
         if digest in self._lines:
             return self._lines[digest]
         self._lines[digest] = line

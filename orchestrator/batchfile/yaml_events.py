@@ -1,10 +1,19 @@
 """YAML as a stream of events in which aliases are already replaced by what they stand for, within a budget."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any, cast
 
 import yaml
-from yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, Event, NodeEvent, ScalarEvent
+from yaml.events import (
+    AliasEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    NodeEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
 
 try:
     from yaml import CSafeLoader as _Loader
@@ -15,6 +24,9 @@ _FREE_EXPANSION = 100_000
 _MOST_EXPANSION = 20
 _SCALAR_UNIT = 256
 """Characters of a scalar that count as one event."""
+
+LEVELS: Mapping[type[Event], int] = {MappingStartEvent: 1, SequenceStartEvent: 1, MappingEndEvent: -1, SequenceEndEvent: -1}
+"""How far each event leads into nested collections; the others stay where they are."""
 
 
 class Refused(yaml.MarkedYAMLError):
@@ -95,7 +107,4 @@ class _Recording:
 
     def take(self, event: Event) -> None:
         self.events.append(event)
-        if isinstance(event, CollectionStartEvent):
-            self.depth += 1
-        elif isinstance(event, CollectionEndEvent):
-            self.depth -= 1
+        self.depth += LEVELS.get(type(event), 0)

@@ -57,7 +57,7 @@ class YamlFile:
         with self._composer() as composer:
             for name in self._names(composer):
                 first = composer.next()
-                if name.value != "jobs":
+                if name.value != "jobs" or type(first) is not SequenceStartEvent:
                     composer.skip(first)
                     continue
                 while type(item := composer.next()) is not SequenceEndEvent:

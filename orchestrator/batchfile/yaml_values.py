@@ -7,8 +7,6 @@ from functools import lru_cache
 
 import yaml
 from yaml.events import (
-    CollectionEndEvent,
-    CollectionStartEvent,
     Event,
     MappingEndEvent,
     MappingStartEvent,
@@ -19,7 +17,7 @@ from yaml.events import (
 from orchestrator.batchfile.entry import Entry, LazyPlaces
 from orchestrator.batchfile.problems import Problems
 from orchestrator.batchfile.wording import shown
-from orchestrator.batchfile.yaml_events import Refused, mark_of
+from orchestrator.batchfile.yaml_events import LEVELS, Refused, mark_of
 from orchestrator.jobs.places import FieldPath, Place
 from orchestrator.jobs.spec import Json
 
@@ -108,10 +106,7 @@ class Composer:
         """Pass over the node that begins with `event`."""
         depth = 0
         while True:
-            if isinstance(event, CollectionStartEvent):
-                depth += 1
-            elif isinstance(event, CollectionEndEvent):
-                depth -= 1
+            depth += LEVELS.get(type(event), 0)
             if depth > DEEPEST:
                 raise Refused(f"lists and mappings lie more than {DEEPEST} deep in each other", event)
             if depth == 0:
@@ -154,11 +149,18 @@ class Composer:
     def _check_tag(self, event: Event, notes: Notes) -> None:
         tag = getattr(event, "tag", None)
         if tag and tag not in _COLLECTION_TAGS:
-            self.wrong(f"the tag {_short(tag)} is not supported; leave it out", event, notes)
+            self._refuse_tag(tag, event, notes)
+
+    def _refuse_tag(self, tag: str, event: Event, notes: Notes) -> None:
+        name = shown(tag.replace(_CORE, "!!"))
+        self.wrong(f"the tag {name} is not supported; leave it out", event, notes)
 
     def _scalar(self, event: ScalarEvent, path: FieldPath, notes: Notes) -> Json:
         text, tag = event.value, event.tag
         if not event.implicit[0] and (not tag or tag in _TEXT_TAGS):
+            return text
+        if tag and not event.implicit[0] and tag not in _TYPED:
+            self._refuse_tag(tag, event, notes)
             return text
         try:
             value = self._meaning(event)
@@ -172,8 +174,6 @@ class Composer:
     def _meaning(self, event: ScalarEvent) -> Json:
         text, tag = event.value, event.tag
         if tag and not event.implicit[0]:
-            if tag not in _TYPED:
-                raise Refused(f"the tag {_short(tag)} is not supported; leave it out", event)
             value = _as_tag(tag, text)
         else:
             value = _plain(text) if len(text) <= _LONGEST_RESOLVED else text
@@ -245,7 +245,3 @@ class _Merged:
 
 def _is_merge(event: Event) -> bool:
     return isinstance(event, ScalarEvent) and event.value == "<<" and (event.implicit[0] or event.tag == _MERGE)
-
-
-def _short(tag: str) -> str:
-    return shown(tag.replace(_CORE, "!!"))

@@ -42,7 +42,7 @@ def test_an_empty_cell_is_not_given_and_empty_rows_are_passed_over(read: Read) -
     [
         ("5", 5), ("-5", -5), ("0.5", 0.5), ("1e3", 1000.0), ("true", True), ("FALSE", False), ("auto", "auto"),
         ("007", "007"), ("1.", "1."), ("null", "null"), ("True", "True"), ("NaN", "NaN"), ("1024x1024", "1024x1024"),
-        ("9" * 19, float("9" * 19)),
+        ("9" * 19, 9999999999999999999), ("9" * 400, "9" * 400),
     ],
 )  # fmt: skip
 def test_cells_of_params_are_typed_as_in_json(read: Read, cell: str, value: object) -> None:

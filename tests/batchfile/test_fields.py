@@ -44,6 +44,10 @@ def test_a_job_without_a_prompt_is_told_so(read: Read) -> None:
     assert read("jobs.jsonl", '{"id": "a"}\n').line == "jobs.jsonl:1: prompt is missing: every job needs one"
 
 
+def test_a_prompt_must_not_have_nul_characters(read: Read) -> None:
+    assert job(read, prompt="a\x00b").line == "jobs.jsonl:1: prompt must not have NUL characters"
+
+
 def test_null_means_not_given(read: Read) -> None:
     assert job(read, size=None, params=None, references=None).draft.size is None
 

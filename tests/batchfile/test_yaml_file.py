@@ -304,6 +304,16 @@ def test_columns_count_characters_not_bytes(read: Read) -> None:
     assert yaml(read, "jobs:\n- {prompt: été 👩‍🎨, n: 0}\n").line.startswith("jobs.yaml:2:24: n must be")
 
 
+def test_an_unknown_tag_is_a_problem_of_its_job_alone(read: Read) -> None:
+    reading = yaml(read, "jobs:\n- {prompt: a, meta: {x: !foo b, y: !!set {c}}}\n- {prompt: b, n: 0}\n")
+    assert reading.lines == [
+        "jobs.yaml:2:25: the tag '!foo' is not supported; leave it out",
+        "jobs.yaml:2:36: the tag '!!set' is not supported; leave it out",
+        "jobs.yaml:3:18: n must be a whole number from 1; got 0",
+    ]
+    assert reading.rows == []
+
+
 def test_a_few_bytes_that_stand_for_gigabytes_are_refused(read: Read) -> None:
     levels = "".join(f"  l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]\n" for n in range(1, 12))
     reading = yaml(read, "jobs:\n- prompt: a\n  meta:\n" + "    l0: &l0 [x]\n" + levels.replace("  l", "    l"))
@@ -330,5 +340,5 @@ def test_without_libyaml_the_same_is_read(read: Read, monkeypatch: pytest.Monkey
     text = "defaults: &d {n: 2}\njobs:\n- {prompt: été, params: {<<: *d, style: vivid}}\n"
     draft = read("jobs.yaml", text.encode("utf-16")).draft
     assert (draft.prompt, draft.n, draft.params) == ("été", 2, {"style": "vivid"})
-    assert read("jobs.yaml", text + "- prompt: a: b\n").line.startswith("jobs.yaml:4:12: this is not valid YAML: a colon")
+    assert read("jobs.yaml", text + "- prompt: a: b\n").line.startswith("jobs.yaml:4:12: this is not valid YAML: ")
     assert read("jobs.yaml", text + "- \x07\n").line.endswith("the character U+0007 is not allowed in YAML; take it out")
