@@ -33,7 +33,7 @@ from orchestrator.manifest import Form, export
 from orchestrator.manifest.shape import json_of
 from orchestrator.providers.registry import Registry
 from orchestrator.results import DecodePool, ForeignFolder, Results, Spool, inspect, safe_name
-from orchestrator.simulator import Simulator, SimulatorOptions
+from orchestrator.simulator import Simulator, SimulatorOptions, serve
 from orchestrator.store.accounts import AccountInUse, AccountRow
 from orchestrator.store.loading import Changed, Loaded
 from orchestrator.store.lock import AlreadyRunning, EngineLock
@@ -447,3 +447,8 @@ def _text(value: object) -> str | None:
 
 def _make_folder(path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+async def simulate(*, provider: str, host: str, port: int, announce: Callable[[str], None], **options: Any) -> None:  # noqa: ANN401
+    """Run the simulator as a server until cancelled; raise `ValueError` for an option that is wrong."""
+    await serve(SimulatorOptions(provider=provider, **options), host, port, announce)
