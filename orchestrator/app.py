@@ -395,7 +395,7 @@ class App:
         async with self.store() as store:
             selection = replace(await self._selection(store, batch, keys), states=(State.UNCERTAIN,), code=code)
             rows = await store.list_jobs(selection, sys.maxsize)
-            answered = [row["key"] for row in rows if await self._answered(row)]
+            answered = [str(row["key"]) for row in rows if await self._answered(row)]
             doubtful = tuple(str(row["key"]) for row in rows if row["key"] not in answered)
             acted = await action(store, replace(selection, keys=doubtful)) if doubtful else []
             return acted, answered

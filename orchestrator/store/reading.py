@@ -176,7 +176,8 @@ _MONEY = text(
 )
 _LIST = text(
     """
-    SELECT job.id, batch.name AS batch, job.key, job.state, job.attempt_id, job.partial, job.account, job.provider, job.model, job.attempts,
+    SELECT job.id, batch.name AS batch, job.key, job.state, job.attempt_id, job.partial, job.account, job.provider, job.model,
+        job.attempts,
         job.error_code, job.error_message, job.next_at, job.deadline, attempt.reason, attempt.remote_id, attempt.cost_reserved,
         job.spec
     FROM job JOIN batch ON batch.id = job.batch_id LEFT JOIN attempt ON attempt.id = job.attempt_id
