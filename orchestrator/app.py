@@ -238,7 +238,7 @@ class App:
         spool = Spool(self._spool_folder)
         results = Results(self.out, spool, pool)
         stack.push_async_callback(results.close)
-        desks = await self._desks(stack, rows)
+        desks = await self._desks(stack, store, rows)
         pulse = Pulse(self.clock)
         return Tools(
             clock=self.clock,
@@ -263,9 +263,11 @@ class App:
         self._problems.raise_if_any()
         return keys
 
-    async def _desks(self, stack: AsyncExitStack, rows: Mapping[str, AccountRow]) -> dict[str, Desk]:
+    async def _desks(self, stack: AsyncExitStack, store: Store, rows: Mapping[str, AccountRow]) -> dict[str, Desk]:
         """Return the accounts at work; those at `simulator` get one in this process, which remembers its tasks in a journal."""
         desks = {name: desk_of(row, self.clock, self._random) for name, row in rows.items()}
+        for name in desks:
+            await store.lift_pause(name)
         simulated = [desk for desk in desks.values() if desk.settings.base_url == SIMULATOR]
         if simulated:
             folder = self.database.with_name(f"{self.database.stem}.simulator")

@@ -27,6 +27,10 @@ from orchestrator.transport.messages import Answer, Request, Unanswered, Unreada
 
 OLDEST_INTENT = 5.0
 """Seconds between the commit of an attempt and its first byte at most: a process that was frozen must not wake up and pay."""
+LONGEST_STANDSTILL = 1800.0
+"""Seconds of refusals in a row, without one success, after which the account is paused and the user asked to look."""
+MOST_TRIES = 6
+"""Times a free error of the server is tried again before the job fails."""
 FREE_RETRIES = 2
 """Times an error that the account calls free is tried again before it is held after all."""
 
@@ -165,7 +169,9 @@ class Submission:
             job = await self._tools.transitions.refuse(job, end, failure)
             self._tools.news.tell("job_failed", job, code=failure.code.value, message=failure.message)
             return job
-        if action is Action.PAUSE or too_long(failure.retry_after):
+        if action is Action.AGAIN and sent.answer is not None and job.tries + 1 >= MOST_TRIES:
+            return await self._settle(job, sent, Action.FAIL, failure)
+        if action is Action.PAUSE or too_long(failure.retry_after) or self._desk.limiter.stuck_for > LONGEST_STANDSTILL:
             await self._tools.pause(self._desk, failure)
             return await self._postpone(job, failure, AttemptState.REFUSED, tries=job.tries, throttles=job.throttles)
         if action is Action.THROTTLE:

@@ -38,8 +38,10 @@ class Desk:
 
 
 def desk_of(row: AccountRow, clock: Clock, random: Random) -> Desk:
-    """Return the desk of a stored account; a pause of an earlier run is over, since the user has started this one."""
+    """Return the desk of a stored account; one that was paused goes on, since the user says so, with one request first."""
     limiter = Limiter(row.settings.concurrency, clock, random)
+    if row.paused_at is not None:
+        limiter.probe()
     return Desk(settings=row.settings, limiter=limiter, contacted=row.accepted_at is not None)
 
 

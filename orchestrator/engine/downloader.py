@@ -100,9 +100,10 @@ class Downloader:
     async def _settle(self, job: Job, images: int, outcomes: list[Outcome]) -> None:
         saved = [outcome for outcome in outcomes if outcome.saved is not None]
         unsaved = [outcome for outcome in outcomes if outcome.saved is None]
-        if any(outcome.verdict is Fetching.HALTED for outcome in unsaved):
-            self.halt("no space left for results")
-            await self._postpone(job, [], saved, "no space left", 1)
+        halted = [outcome for outcome in unsaved if outcome.verdict is Fetching.HALTED]
+        if halted:
+            self.halt(f"results cannot be written: {halted[0].failure.message}")
+            await self._postpone(job, [], saved, halted[0].failure.message, 1)
         elif any(outcome.verdict is Fetching.REFETCH for outcome in unsaved):
             await self._keep(job, saved)
             await self._ask_again(job, unsaved)

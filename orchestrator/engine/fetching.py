@@ -1,6 +1,5 @@
 """One image from its source to its final name, or what is to be done instead."""
 
-import errno
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -14,7 +13,6 @@ SAME_URL_TRIES = 2
 """Times a URL may deliver rubbish before a fresh one is asked for."""
 MOST_TRIES = 8
 MOST_REFETCHES = 3
-_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
 class Fetching(StrEnum):
@@ -62,9 +60,7 @@ class Fetcher:
         except WorkerUnavailable as error:
             return _outcome(image, Fetching.AGAIN, ErrorCode.DOWNLOAD_FAILED, str(error))
         except OSError as error:
-            if error.errno in _NO_SPACE:
-                return _outcome(image, Fetching.HALTED, ErrorCode.DOWNLOAD_FAILED, str(error.strerror))
-            raise
+            return self._unwritten(image, error)
         self._tools.news.tell("image_saved", job, index=image.index, file=saved.file, bytes=saved.bytes)
         return Outcome(image=image, verdict=Fetching.SAVED, saved=_saved_file(saved))
 
@@ -85,6 +81,12 @@ class Fetcher:
         except BaseException:
             part.discard()
             raise
+
+    def _unwritten(self, image: Image, error: OSError) -> Outcome:
+        if image.url is None and isinstance(error, FileNotFoundError) and not self._tools.spool.has(image.attempt_id):
+            message = "its raw answer is gone from the spool"
+            return _outcome(image, Fetching.EXPIRED, ErrorCode.RESULT_EXPIRED, message)
+        return _outcome(image, Fetching.HALTED, ErrorCode.DOWNLOAD_FAILED, error.strerror or str(error))
 
     def _unfetched(self, job: Job, image: Image, error: Unfetched) -> Outcome:
         action = row_of(error.signal).download

@@ -36,6 +36,7 @@ class Limiter:
         self._streak = 0
         self._open_at = clock.monotonic()
         self._returning: int | None = None
+        self._closed_since: float | None = None
         self._woken = asyncio.Event()
 
     @property
@@ -47,6 +48,11 @@ class Limiter:
     def closed_for(self) -> float:
         """Seconds until the gate opens; 0 when it is open."""
         return max(0.0, self._open_at - self._clock.monotonic())
+
+    @property
+    def stuck_for(self) -> float:
+        """Seconds since the first of the closures in a row; 0 after a success."""
+        return 0.0 if self._closed_since is None else self._clock.monotonic() - self._closed_since
 
     @property
     def slots(self) -> int:
@@ -80,11 +86,16 @@ class Limiter:
         if permit.closures != self._closures:
             return
         self._streak = 0
+        self._closed_since = None
         if self._returning is not None:
             self._returning += 1
             if self._returning >= self._slots:
                 self._returning = None
         self._woken.set()
+
+    def probe(self) -> None:
+        """Begin with one request at a time: the account was paused, and may still be."""
+        self._returning = 1
 
     def throttled(self, permit: Permit, retry_after: float | None) -> None:
         """Close the gate after a 429: for 1, 2, 4 ... seconds by closures in a row, never shorter than the provider asks."""
@@ -103,6 +114,7 @@ class Limiter:
         if permit.closures == self._closures:  # sent through the open gate: a new refusal, not one of the same burst
             self._closures += 1
             self._streak += 1
+            self._closed_since = now if self._closed_since is None else self._closed_since
             wait = wait_after(self._streak, self._random, retry_after)
         else:
             wait = retry_after or 0.0

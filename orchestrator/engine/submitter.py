@@ -40,18 +40,21 @@ class Submitter:
         """Send jobs until cancelled; each is a task of `group`, and goes on when this ends."""
         while True:
             job = await self._queue.next()
-            await self._room()
-            permit = await self._desk.limiter.acquire()
-            if self._desk.paused:
-                self._desk.limiter.release()
-                await self._room()
-                permit = await self._desk.limiter.acquire()
+            permit = await self._permit()
             self._desk.handed.add(job.id)
             group.create_task(self._serve(job, permit), name=f"submit {job.key}")
 
-    async def _room(self) -> None:
-        while self._desk.paused or not self._desk.room() or self._backlog.full(self._expected()):
-            await self._tools.pulse.next(_LOOK_AGAIN)
+    async def _permit(self) -> Permit:
+        while True:
+            while not self._has_room():
+                await self._tools.pulse.next(_LOOK_AGAIN)
+            permit = await self._desk.limiter.acquire()
+            if self._has_room():  # much may have happened while the gate was closed
+                return permit
+            self._desk.limiter.release()
+
+    def _has_room(self) -> bool:
+        return self._desk.paused is None and self._desk.room() and not self._backlog.full(self._expected())
 
     def _expected(self) -> int:
         return len(self._desk.outstanding) + len(self._desk.handed)
