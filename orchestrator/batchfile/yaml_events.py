@@ -1,6 +1,6 @@
 """YAML as a stream of events in which aliases are already replaced by what they stand for, within a budget."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import IO, Any, cast
 
 import yaml
@@ -50,27 +50,27 @@ class Events:
     """
 
     def __init__(self, stream: IO[Any]) -> None:
-        self._loader = _Loader(stream)
+        self._stream = stream
         self._anchors: dict[str, list[Event]] = {}
         self._recordings: list[_Recording] = []
         self._read = 0
         self._expanded = 0
 
-    def __iter__(self) -> Iterator[Event]:
-        """Yield the events; raises yaml.YAMLError."""
-        next_event: Callable[[], Event | None] = self._loader.get_event
-        while (event := next_event()) is not None:
-            self._read += 1
-            if self._recordings or getattr(event, "anchor", None):
-                self._record(event)
-            if type(event) is AliasEvent:
-                yield from self._played(event)
-            else:
-                yield event
-
-    def close(self) -> None:
-        """Let go of the parser's memory."""
-        self._loader.dispose()
+    def __iter__(self) -> Generator[Event, None, None]:
+        """Yield the events, once; raises yaml.YAMLError. To be closed, so that the parser lets go of its memory."""
+        loader = _Loader(self._stream)
+        next_event: Callable[[], Event | None] = loader.get_event
+        try:
+            while (event := next_event()) is not None:
+                self._read += 1
+                if self._recordings or getattr(event, "anchor", None):
+                    self._record(event)
+                if type(event) is AliasEvent:
+                    yield from self._played(event)
+                else:
+                    yield event
+        finally:
+            loader.dispose()
 
     def _record(self, event: Event) -> None:
         if isinstance(event, NodeEvent) and event.anchor and not isinstance(event, AliasEvent):

@@ -70,8 +70,8 @@ class YamlFile:
         # libyaml finds UTF-8 and UTF-16 by itself; only other encodings need to be decoded for it
         stream = open_text(self._path, self._encoding) if self._encoding else self._path.open("rb")
         try:
-            with stream, closing(Events(stream)) as events:
-                yield Composer(iter(events), str(self._path), self._problems)
+            with stream, closing(iter(Events(stream))) as events:
+                yield Composer(events, str(self._path), self._problems)
         except yaml.YAMLError as error:
             encoding = None if self._encoding else encoding_of(self._path, None)
             self._problems.add(plain(error), place_of(error, self._path, encoding))

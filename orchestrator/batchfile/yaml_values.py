@@ -35,8 +35,12 @@ _rules = yaml.SafeLoader("")
 """Knows the regular expressions and constructors of YAML 1.1; never reads anything."""
 
 
-@lru_cache(maxsize=4096)
 def _plain(text: str) -> Json:
+    return text if len(text) > _LONGEST_RESOLVED else _resolved(text)
+
+
+@lru_cache(maxsize=4096)
+def _resolved(text: str) -> Json:
     """Return what an unquoted scalar means; dates stay text. Raises ValueError for what only looks like a number."""
     tag = _rules.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
     return _as_tag(tag, text)
@@ -173,10 +177,7 @@ class Composer:
 
     def _meaning(self, event: ScalarEvent) -> Json:
         text, tag = event.value, event.tag
-        if tag and not event.implicit[0]:
-            value = _as_tag(tag, text)
-        else:
-            value = _plain(text) if len(text) <= _LONGEST_RESOLVED else text
+        value = _as_tag(tag, text) if tag and not event.implicit[0] else _plain(text)
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(text)
         return value

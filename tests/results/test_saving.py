@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.results import DecodePool, NotAnImage, OutputFolder, Results, Spool, UnsafeImage
+from orchestrator.results import DecodePool, NotAnImage, OutputFolder, Results, Spool, UnsafeImage, inspect
 
 from .pictures import picture
 
@@ -130,14 +130,15 @@ async def test_a_stem_that_is_no_safe_name_is_refused(results: Results, folder: 
         await results.save_inline(folder, text_of(picture()), attempt_id="att_1", stem=stem, index=0)
 
 
-async def test_a_reference_of_the_users_is_inspected(results: Results, tmp_path: Path) -> None:
+async def test_a_reference_of_the_users_is_inspected(tmp_path: Path) -> None:
     (tmp_path / "mug.png").write_bytes(picture())
     (tmp_path / "link.png").symlink_to(tmp_path / "mug.png")
-    assert (await results.inspect(tmp_path / "link.png")).width == 48
-    with pytest.raises(FileNotFoundError):
-        await results.inspect(tmp_path / "gone.png")
-    with pytest.raises((NotAnImage, OSError)):
-        await results.inspect(tmp_path)
+    async with DecodePool(workers=1) as pool:
+        assert (await inspect(pool, tmp_path / "link.png")).width == 48
+        with pytest.raises(FileNotFoundError):
+            await inspect(pool, tmp_path / "gone.png")
+        with pytest.raises((NotAnImage, OSError)):
+            await inspect(pool, tmp_path)
 
 
 async def test_an_image_beyond_the_limits_is_unsafe(results: Results, folder: OutputFolder) -> None:
