@@ -28,8 +28,8 @@ def upgrade() -> None:
         sa.Column("spend_day", sa.Text(), nullable=True),
         sa.Column("spend_reserved", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("spend_settled", sa.BigInteger(), server_default="0", nullable=False),
-        sa.CheckConstraint("(paused_at IS NULL) = (pause_code IS NULL)", name="ck_account_pause_has_a_reason"),
-        sa.PrimaryKeyConstraint("name", name="pk_account"),
+        sa.CheckConstraint("(paused_at IS NULL) = (pause_code IS NULL)", name=op.f("ck_account_pause_has_a_reason")),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_account")),
     )
     op.create_table(
         "batch",
@@ -42,8 +42,8 @@ def upgrade() -> None:
         sa.Column("budget", sa.BigInteger(), nullable=True),
         sa.Column("spend_reserved", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("spend_settled", sa.BigInteger(), server_default="0", nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_batch"),
-        sa.UniqueConstraint("name", name="uq_batch_name"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_batch")),
+        sa.UniqueConstraint("name", name=op.f("uq_batch_name")),
     )
     op.create_table(
         "incoming",
@@ -59,14 +59,14 @@ def upgrade() -> None:
         sa.Column("cost_likely", sa.BigInteger(), nullable=True),
         sa.Column("cost_worst", sa.BigInteger(), nullable=True),
         sa.Column("spec", sa.JSON(), nullable=False),
-        sa.PrimaryKeyConstraint("load", "position", name="pk_incoming"),
-        sa.UniqueConstraint("load", "key", name="uq_incoming_load_key"),
+        sa.PrimaryKeyConstraint("load", "position", name=op.f("pk_incoming")),
+        sa.UniqueConstraint("load", "key", name=op.f("uq_incoming_load_key")),
     )
     op.create_table(
         "store",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("created_at", sa.Float(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_store"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_store")),
     )
     op.create_table(
         "upload",
@@ -74,7 +74,7 @@ def upgrade() -> None:
         sa.Column("sha256", sa.Text(), nullable=False),
         sa.Column("url", sa.Text(), nullable=False),
         sa.Column("uploaded_at", sa.Float(), nullable=False),
-        sa.PrimaryKeyConstraint("account", "sha256", name="pk_upload"),
+        sa.PrimaryKeyConstraint("account", "sha256", name=op.f("pk_upload")),
     )
     op.create_table(
         "job",
@@ -108,22 +108,22 @@ def upgrade() -> None:
         sa.Column("finished_at", sa.Float(), nullable=True),
         sa.CheckConstraint(
             "(state IN ('cancelled', 'expired', 'failed', 'succeeded')) = (finished_at IS NOT NULL)",
-            name="ck_job_final_has_an_end",
+            name=op.f("ck_job_final_has_an_end"),
         ),
-        sa.CheckConstraint("state <> 'failed' OR error_code IS NOT NULL", name="ck_job_failed_has_a_code"),
+        sa.CheckConstraint("state <> 'failed' OR error_code IS NOT NULL", name=op.f("ck_job_failed_has_a_code")),
         sa.CheckConstraint(
             "state IN ('blocked', 'pending', 'submitting', 'running', 'ready', 'downloading', 'succeeded', 'failed', 'expired', 'uncertain', 'cancelled')",
-            name="ck_job_state_known",
+            name=op.f("ck_job_state_known"),
         ),
         sa.CheckConstraint(
             "state NOT IN ('submitting', 'running', 'ready', 'downloading', 'uncertain') OR attempt_id IS NOT NULL",
-            name="ck_job_in_flight_has_an_attempt",
+            name=op.f("ck_job_in_flight_has_an_attempt"),
         ),
-        sa.CheckConstraint("n >= 1", name="ck_job_n_positive"),
-        sa.ForeignKeyConstraint(["account"], ["account.name"], name="fk_job_account"),
-        sa.ForeignKeyConstraint(["batch_id"], ["batch.id"], name="fk_job_batch_id"),
-        sa.PrimaryKeyConstraint("id", name="pk_job"),
-        sa.UniqueConstraint("batch_id", "key", name="uq_job_batch_id_key"),
+        sa.CheckConstraint("n >= 1", name=op.f("ck_job_n_positive")),
+        sa.ForeignKeyConstraint(["account"], ["account.name"], name=op.f("fk_job_account")),
+        sa.ForeignKeyConstraint(["batch_id"], ["batch.id"], name=op.f("fk_job_batch_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_job")),
+        sa.UniqueConstraint("batch_id", "key", name=op.f("uq_job_batch_id_key")),
     )
     op.create_index("ix_job_batch_id_position", "job", ["batch_id", "position"], unique=False)
     op.create_index("ix_job_batch_id_state", "job", ["batch_id", "state"], unique=False)
@@ -176,21 +176,21 @@ def upgrade() -> None:
         sa.Column("answered_at", sa.Float(), nullable=True),
         sa.Column("ended_at", sa.Float(), nullable=True),
         sa.CheckConstraint(
-            "(state IN ('open', 'accepted', 'uncertain')) = (ended_at IS NULL)", name="ck_attempt_ended_has_an_end"
+            "(state IN ('open', 'accepted', 'uncertain')) = (ended_at IS NULL)", name=op.f("ck_attempt_ended_has_an_end")
         ),
-        sa.CheckConstraint("charged IN ('yes', 'no', 'possible')", name="ck_attempt_charged_known"),
-        sa.CheckConstraint("phase IN ('none', 'connecting', 'sent', 'answered')", name="ck_attempt_phase_known"),
+        sa.CheckConstraint("charged IN ('yes', 'no', 'possible')", name=op.f("ck_attempt_charged_known")),
+        sa.CheckConstraint("phase IN ('none', 'connecting', 'sent', 'answered')", name=op.f("ck_attempt_phase_known")),
         sa.CheckConstraint(
-            "state <> 'accepted' OR remote_id IS NOT NULL OR spool IS NOT NULL", name="ck_attempt_accepted_has_an_answer"
+            "state <> 'accepted' OR remote_id IS NOT NULL OR spool IS NOT NULL", name=op.f("ck_attempt_accepted_has_an_answer")
         ),
-        sa.CheckConstraint("state <> 'uncertain' OR charged = 'possible'", name="ck_attempt_uncertain_may_be_charged"),
+        sa.CheckConstraint("state <> 'uncertain' OR charged = 'possible'", name=op.f("ck_attempt_uncertain_may_be_charged")),
         sa.CheckConstraint(
             "state IN ('open', 'accepted', 'uncertain', 'not_sent', 'throttled', 'refused', 'failed', 'delivered', 'lost', 'abandoned')",
-            name="ck_attempt_state_known",
+            name=op.f("ck_attempt_state_known"),
         ),
-        sa.ForeignKeyConstraint(["account"], ["account.name"], name="fk_attempt_account"),
-        sa.ForeignKeyConstraint(["job_id"], ["job.id"], name="fk_attempt_job_id"),
-        sa.PrimaryKeyConstraint("id", name="pk_attempt"),
+        sa.ForeignKeyConstraint(["account"], ["account.name"], name=op.f("fk_attempt_account")),
+        sa.ForeignKeyConstraint(["job_id"], ["job.id"], name=op.f("fk_attempt_job_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_attempt")),
     )
     op.create_index("ix_attempt_job_id", "attempt", ["job_id"], unique=False)
     op.create_index(
@@ -217,8 +217,8 @@ def upgrade() -> None:
         sa.Column("target", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("why", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(["job_id"], ["job.id"], name="fk_event_job_id"),
-        sa.PrimaryKeyConstraint("id", name="pk_event"),
+        sa.ForeignKeyConstraint(["job_id"], ["job.id"], name=op.f("fk_event_job_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_event")),
     )
     op.create_index("ix_event_job_id", "event", ["job_id"], unique=False)
     op.create_table(
@@ -230,10 +230,10 @@ def upgrade() -> None:
         sa.Column("image_index", sa.Integer(), server_default="0", nullable=False),
         sa.Column("used_attempt_id", sa.Text(), nullable=True),
         sa.Column("used_sha256", sa.Text(), nullable=True),
-        sa.CheckConstraint("role IN ('reference', 'mask', 'continues')", name="ck_parent_role_known"),
-        sa.ForeignKeyConstraint(["child_id"], ["job.id"], name="fk_parent_child_id"),
-        sa.ForeignKeyConstraint(["parent_id"], ["job.id"], name="fk_parent_parent_id"),
-        sa.PrimaryKeyConstraint("child_id", "slot", name="pk_parent"),
+        sa.CheckConstraint("role IN ('reference', 'mask', 'continues')", name=op.f("ck_parent_role_known")),
+        sa.ForeignKeyConstraint(["child_id"], ["job.id"], name=op.f("fk_parent_child_id")),
+        sa.ForeignKeyConstraint(["parent_id"], ["job.id"], name=op.f("fk_parent_parent_id")),
+        sa.PrimaryKeyConstraint("child_id", "slot", name=op.f("pk_parent")),
     )
     op.create_index("ix_parent_parent_id", "parent", ["parent_id"], unique=False)
     op.create_table(
@@ -261,13 +261,15 @@ def upgrade() -> None:
         sa.Column("downloaded_at", sa.Float(), nullable=True),
         sa.CheckConstraint(
             "state <> 'saved' OR (file IS NOT NULL AND sha256 IS NOT NULL AND bytes IS NOT NULL AND downloaded_at IS NOT NULL)",
-            name="ck_image_saved_has_a_file",
+            name=op.f("ck_image_saved_has_a_file"),
         ),
-        sa.CheckConstraint("state <> 'wanted' OR url IS NOT NULL OR base64 IS NOT NULL", name="ck_image_wanted_has_a_source"),
-        sa.CheckConstraint("state IN ('wanted', 'saved', 'lost', 'extra')", name="ck_image_state_known"),
-        sa.ForeignKeyConstraint(["attempt_id"], ["attempt.id"], name="fk_image_attempt_id"),
-        sa.ForeignKeyConstraint(["job_id"], ["job.id"], name="fk_image_job_id"),
-        sa.PrimaryKeyConstraint("id", name="pk_image"),
-        sa.UniqueConstraint("attempt_id", "index", name="uq_image_attempt_id_index"),
+        sa.CheckConstraint(
+            "state <> 'wanted' OR url IS NOT NULL OR base64 IS NOT NULL", name=op.f("ck_image_wanted_has_a_source")
+        ),
+        sa.CheckConstraint("state IN ('wanted', 'saved', 'lost', 'extra')", name=op.f("ck_image_state_known")),
+        sa.ForeignKeyConstraint(["attempt_id"], ["attempt.id"], name=op.f("fk_image_attempt_id")),
+        sa.ForeignKeyConstraint(["job_id"], ["job.id"], name=op.f("fk_image_job_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_image")),
+        sa.UniqueConstraint("attempt_id", "index", name=op.f("uq_image_attempt_id_index")),
     )
     op.create_index("ix_image_job_id", "image", ["job_id"], unique=False)

@@ -38,11 +38,8 @@ def test_an_expiry_is_read_where_a_signature_says_one(url: str, expiry: float | 
 
 
 @given(st.text())
-def test_no_url_is_too_odd_to_be_asked(text: str) -> None:
-    try:
-        signed_expiry(f"https://example.com/x.png?{text}")
-    except ValueError as error:
-        assert "IPv6" in str(error) or "netloc" in str(error)
+def test_no_query_is_too_odd_to_be_asked(text: str) -> None:
+    assert signed_expiry(f"https://example.com/x.png?{text}") is None
 
 
 def test_the_earliest_of_all_that_is_known_counts() -> None:

@@ -5,10 +5,10 @@ import pytest
 from orchestrator.jobs.attempts import Charged
 from orchestrator.jobs.failures import TABLE, Action, ErrorCode, Failure, Signal, judge_submission, row_of
 
-HELD = [Signal.CUT, Signal.TIMED_OUT, Signal.UNREADABLE, 408, 409, 500, 502, 504, 520, 522, 524, 507, 599]
-AGAIN = [Signal.NOT_CONNECTED, Signal.BODY_INCOMPLETE, 425, 521, 523, 525, 526]
+HELD: list[Signal | int] = [Signal.CUT, Signal.TIMED_OUT, Signal.UNREADABLE, 408, 409, 500, 502, 504, 520, 522, 524, 507, 599]
+AGAIN: list[Signal | int] = [Signal.NOT_CONNECTED, Signal.BODY_INCOMPLETE, 425, 521, 523, 525, 526]
 THROTTLED = [429, 499, 503, 529]
-PAUSED = [Signal.BAD_CERTIFICATE, 401, 402]
+PAUSED: list[Signal | int] = [Signal.BAD_CERTIFICATE, 401, 402]
 FAILED = [300, 301, 307, 308, 400, 403, 404, 405, 410, 413, 415, 418, 422, 451, 501, 505]
 
 

@@ -49,7 +49,7 @@ def test_an_uncertain_job_goes_back_to_be_paid_again_only_by_the_users_word() ->
 
 
 def test_at_rest_is_final_and_uncertain() -> None:
-    assert AT_REST - FINAL == {State.UNCERTAIN}
+    assert {State.UNCERTAIN} == AT_REST - FINAL
 
 
 def test_every_state_is_explained() -> None:

@@ -17,7 +17,8 @@ SPEC = JobSpec(key="mug", account="studio", provider="openai-images", model="gpt
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("90s", 90), ("30m", 1800), ("2h", 7200), ("7d", 604800), (15, 15), ("15", 15), ("1.5h", 5400), (0.5, 0.5)]
+    ("text", "value"),
+    [("90s", 90), ("30m", 1800), ("2h", 7200), ("7d", 604800), (15, 15), ("15", 15), ("1.5h", 5400), (0.5, 0.5)],
 )
 def test_a_duration_is_read_as_people_write_it(text: str | float, value: float) -> None:
     assert seconds(text) == value
@@ -88,7 +89,9 @@ def test_a_secret_is_not_printed() -> None:
 
 def test_known_keys_and_key_like_words_and_signed_queries_are_taken_out() -> None:
     redact = Redactor([Secret("tt-4711-secret")])
-    text = redact("Incorrect key tt-4711-secret or sk-abcdef123456, header Bearer abcdefgh1234; see https://f.example/x.png?sig=abc&se=1")
+    text = redact(
+        "Incorrect key tt-4711-secret or sk-abcdef123456, header Bearer abcdefgh1234; see https://f.example/x.png?sig=abc&se=1"
+    )
     for hidden in ("4711", "abcdef123456", "abcdefgh1234", "sig=abc"):
         assert hidden not in text
     assert "https://f.example/x.png?***" in text
