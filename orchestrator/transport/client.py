@@ -4,6 +4,7 @@ A paid request gets a connection of its own: a reused one that died in the meant
 lost, and would put money in doubt for nothing (reliability.md part c).
 """
 
+import io
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
@@ -63,7 +64,7 @@ class Transport:
         self, session: aiohttp.ClientSession, request: Request, account: AccountSettings, within: float, sink: BodySink | None
     ) -> Answer:
         body = _body(request)
-        journey = Journey(expected=len(body) if isinstance(body, bytes) else body.size if body else 0)
+        journey = Journey(expected=body.size if body is not None else 0)
         try:
             async with session.request(
                 request.method,
@@ -82,8 +83,6 @@ class Transport:
 
     def _headers(self, request: Request, account: AccountSettings) -> dict[str, str]:
         headers = {**account.headers, **request.headers}
-        if request.json is not None:
-            headers.setdefault("Content-Type", "application/json")
         key = self._keys.get(account.name)
         if key is not None:
             name, prefix = request.auth
@@ -111,15 +110,18 @@ class AnswerTooLarge(ValueError):
 _NEVER_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
 
 
-def _body(request: Request) -> bytes | aiohttp.Payload | None:
-    return request.json if request.form is None else _form(request.form)
+def _body(request: Request) -> aiohttp.Payload | None:
+    if request.form is not None:
+        return _form(request.form)
+    # Read piece by piece: a large body given as bytes would hold up the event loop, and could not be counted on its way.
+    return None if request.json is None else aiohttp.BytesIOPayload(io.BytesIO(request.json), content_type="application/json")
 
 
 def _form(parts: tuple[Part, ...]) -> aiohttp.MultipartWriter:
     """Return the parts as RFC 7578 wants them: plain fields without headers of their own, names as they are (`image[]`)."""
     writer = aiohttp.MultipartWriter("form-data")
     for part in parts:
-        payload = writer.append(part.content)
+        payload = writer.append(io.BytesIO(part.content))
         del payload.headers["Content-Type"]
         payload.headers.pop("Content-Length", None)
         if part.content_type is not None:

@@ -12,7 +12,7 @@ import aiohttp
 from orchestrator.jobs.accounts import SIMULATOR, AccountSettings
 from orchestrator.jobs.failures import Signal
 from orchestrator.jobs.secrets import without_query
-from orchestrator.transport.guard import AddressDenied, Guard, addresses_of
+from orchestrator.transport.guard import NOT_PUBLIC, Guard, addresses_of
 
 LARGEST_FILE = 64 * 2**20
 _MOST_REDIRECTS = 5
@@ -116,11 +116,9 @@ async def _once(
             if response.status != _OK:
                 raise Unfetched(response.status, f"HTTP {response.status} for {without_query(url)}")
             return await _copy(response, write)
-    except AddressDenied as error:
-        raise Forbidden(str(error)) from error
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-        if "is not a public address" in str(error):  # several addresses tried at once are reported as one error's text
-            raise Forbidden(f"{urlsplit(url).hostname} is not a public address") from error
+        if NOT_PUBLIC in str(error):  # aiohttp wraps the guard's error, and several addresses tried at once come as one text
+            raise Forbidden(f"{urlsplit(url).hostname} {NOT_PUBLIC}") from error
         raise Unfetched(_signal(error), f"{type(error).__name__} while fetching {without_query(url)}") from error
 
 

@@ -4,6 +4,7 @@ The check sits where the socket is made, so it sees every address really used: a
 look-up and connection, an address written as a number, and every hop of a redirect (reliability.md d.2).
 """
 
+import errno
 import ipaddress
 import socket
 from collections.abc import Iterable
@@ -26,6 +27,9 @@ _DENIED = tuple(
 """Networks that Python takes for public, or took in some version, and that lead inside."""
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+NOT_PUBLIC = "is not a public address"
 
 
 class AddressDenied(OSError):
@@ -61,7 +65,7 @@ class Guard:
         family, kind, protocol, _, endpoint = address_info
         address = ipaddress.ip_address(endpoint[0].split("%")[0])
         if address not in self._allowed and unwrapped(address) not in self._allowed and not is_public(address):
-            raise AddressDenied(f"{address} is not a public address")
+            raise AddressDenied(errno.EACCES, f"{address} {NOT_PUBLIC}")
         return socket.socket(family=family, type=kind, proto=protocol)
 
 
