@@ -116,6 +116,8 @@ async def _once(
             if response.status != _OK:
                 raise Unfetched(response.status, f"HTTP {response.status} for {without_query(url)}")
             return await _copy(response, write)
+    except aiohttp.InvalidURL as error:
+        raise Forbidden(f"the result's address cannot be used: {urlsplit(url).hostname}") from error
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         if NOT_PUBLIC in str(error):  # aiohttp wraps the guard's error, and several addresses tried at once come as one text
             raise Forbidden(f"{urlsplit(url).hostname} {NOT_PUBLIC}") from error
