@@ -1,0 +1,58 @@
+"""What the documents say is what the program does."""
+
+import re
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from orchestrator.jobs.lifecycle import diagram
+from orchestrator.providers.base import Provider
+from orchestrator.providers.registry import Registry
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+HOUSE = (CHECKOUT / "orchestrator" / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_diagram_of_the_lifecycle_is_printed_from_the_table() -> None:
+    found = re.search(r"```mermaid\n(.*?)\n```", HOUSE, re.DOTALL)
+    assert found is not None
+    assert found[1] == diagram()
+
+
+def test_every_room_stands_in_the_house_and_every_room_of_the_house_is_there() -> None:
+    block = HOUSE.split("## Rooms")[1].split("```")[1]
+    named = set(re.findall(r"\b([a-z]+)(?:/|\.py)(?=\s)", block))
+    there = {path.name for path in (CHECKOUT / "orchestrator").iterdir() if path.is_dir() and (path / "__init__.py").exists()}
+    assert named == there | {"app"}
+
+
+def test_every_provider_stands_in_the_readme_with_its_key() -> None:
+    registry = Registry(today=lambda: date(2026, 11, 21))
+    for identifier in registry.ids():
+        provider = registry.get(identifier)
+        row = next(line for line in README.splitlines() if line.startswith(f"| `{identifier}` |"))
+        assert f"`{provider.default_key_variable}`" in row
+        if isinstance(provider, Provider):
+            assert ("found again" in row) == provider.capabilities.lookup
+
+
+def test_every_command_of_the_program_stands_in_the_readme_and_no_other() -> None:
+    shown = subprocess.run([sys.executable, "-m", "orchestrator", "--help"], capture_output=True, text=True, check=True).stdout
+    table = README.split("## Commands")[1].split("| exit code")[0]
+    named = {name for row in table.splitlines() for name in re.findall(r"`([a-z]+)[^`]*`", row.split("|")[1] if "|" in row else "")}
+    commands = set(re.findall(r"^[│ ]*([a-z]+)  +[A-Z]", shown, re.MULTILINE))
+    assert named == commands
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 3, 4, 5, 70, 75, 130])
+def test_every_exit_code_is_explained(code: int) -> None:
+    assert f"\n| {code} | " in README
+
+
+def test_the_ci_runs_the_readmes_test_line_and_nothing_cleverer() -> None:
+    line = next(line.strip() for line in README.splitlines() if line.strip().endswith("-m tests"))
+    assert (CHECKOUT / ".ci" / "run").read_text().splitlines()[-1] == line
