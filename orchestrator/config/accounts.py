@@ -1,103 +1,24 @@
-"""Settings from `orchestrator.toml`, the batch file, the environment and flags: checked whole, all problems at once.
+"""Accounts joined from every source that may name them."""
 
-Precedence: flag > environment > batch file > orchestrator.toml > catalog. A batch file is not trusted with keys: what it says
-may not send a key anywhere but where it belongs.
-"""
-
-import difflib
-import os
-import tomllib
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from ipaddress import ip_address
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from orchestrator.batchfile import Header, Problems
-from orchestrator.jobs.accounts import SIMULATOR, AccountSettings, OnError, OnUncertain, Timeouts
-from orchestrator.jobs.durations import seconds, size_in_bytes
+from orchestrator.config.fields import AccountFields, PlaceOf, hint, report
+from orchestrator.config.file import FileSettings
+from orchestrator.jobs.accounts import SIMULATOR, AccountSettings, OnUncertain, Timeouts
 from orchestrator.jobs.places import Place
-from orchestrator.jobs.secrets import Secret
 from orchestrator.jobs.spec import Json
 from orchestrator.providers.base import Provider, Shape
 from orchestrator.providers.registry import Registry, UnknownProvider
 
 SYNCHRONOUS_SLOTS = 8
 TASK_SLOTS = 4
-
-PlaceOf = Callable[[tuple[str, ...]], Place | None]
-"""Where the value at a path stands, if anybody knows."""
-
-Duration = Annotated[float, BeforeValidator(seconds)]
-Size = Annotated[int, BeforeValidator(size_in_bytes)]
-
-
-class TimeoutFields(BaseModel):
-    """`timeouts` of an account."""
-
-    model_config = ConfigDict(extra="forbid")
-    connect: Duration | None = None
-    submit_task: Duration | None = None
-    submit_synchronous: Duration | None = None
-    poll: Duration | None = None
-    upload: Duration | None = None
-    download: Duration | None = None
-    download_stall: Duration | None = None
-
-
-class AccountFields(BaseModel):
-    """An account as it may be written; what is not given comes from its provider."""
-
-    model_config = ConfigDict(extra="forbid")
-    provider: str | None = None
-    base_url: str | None = None
-    api_key_env: str | None = Field(None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
-    concurrency: int | None = Field(None, ge=1, le=1000, strict=True)
-    outstanding: int | None = Field(None, ge=1, le=100_000, strict=True)
-    rpm: int | None = Field(None, ge=1, strict=True)
-    ipm: int | None = Field(None, ge=1, strict=True)
-    poll_rpm: int | None = Field(None, ge=1, strict=True)
-    tier: str | None = None
-    task_deadline: Duration | None = None
-    min_free: Size | None = None
-    url_lifetime: Duration | None = None
-    uncertain: Literal["hold"] | None = None
-    uncertain_grace: Duration | None = None
-    on_500: OnError | None = None
-    on_502: OnError | None = None
-    options: dict[str, Any] = Field(default_factory=dict)
-    headers: dict[str, str] = Field(default_factory=dict)
-    proxy: str | None = None
-    timeouts: TimeoutFields = Field(default_factory=TimeoutFields)
-    allow_hosts: list[str] = Field(default_factory=list)
-    prices: dict[str, Any] = Field(default_factory=dict)
-    params: dict[str, Any] = Field(default_factory=dict)
-    allow_retired: bool | None = None
-
-
-class SettingsFile(BaseModel):
-    """`orchestrator.toml`."""
-
-    model_config = ConfigDict(extra="forbid")
-    accounts: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    defaults: dict[str, Any] = Field(default_factory=dict)
-    db: str | None = None
-    out: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FileSettings:
-    """What `orchestrator.toml` says."""
-
-    path: Path | None = None
-    accounts: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
-    defaults: Mapping[str, Json] = field(default_factory=dict)
-    db: str | None = None
-    out: str | None = None
-
 
 NOT_YET = {
     "idempotency_header": "idempotency keys are",
@@ -106,30 +27,6 @@ NOT_YET = {
     "max_double_cost": "resubmitting by itself is",
 }
 """Fields of design.md section 6 that a later version brings; refused by name, never ignored."""
-
-
-def read_settings(path: Path | None, problems: Problems) -> FileSettings:
-    """Read `orchestrator.toml`: the file given, or the one in the working directory if it is there."""
-    found = path or Path("orchestrator.toml")
-    if path is None and not found.is_file():
-        return FileSettings()
-    try:
-        data = tomllib.loads(found.read_text(encoding="utf-8"))
-    except OSError as error:
-        problems.add(f"this file cannot be read: {error.strerror or error}", Place(str(found)))
-        return FileSettings()
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        problems.add(f"this is no TOML: {error}", Place(str(found)))
-        return FileSettings()
-    for late in ("budget", "notify"):
-        if data.pop(late, None) is not None:
-            problems.add(f"`{late}` is not supported yet; take it out of the file", Place(str(found)))
-    try:
-        checked = SettingsFile.model_validate(data)
-    except ValidationError as error:
-        _report(error, problems, SettingsFile, lambda _: Place(str(found)), prefix="")
-        return FileSettings()
-    return FileSettings(path=found, accounts=checked.accounts, defaults=checked.defaults, db=checked.db, out=checked.out)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -205,7 +102,7 @@ class Accounts:
         try:
             return AccountFields.model_validate(known)
         except ValidationError as error:
-            _report(error, self._problems, AccountFields, place, prefix=f"accounts.{name}.")
+            report(error, self._problems, AccountFields, place, prefix=f"accounts.{name}.")
             return None
 
     def _built(self, given: Mapping[str, Any]) -> AccountSettings:
@@ -246,7 +143,7 @@ class Accounts:
         for name, value in account.options.items():
             where = f"accounts.{account.name}.options.{name}"
             if name not in known:
-                self._problems.add(f"{where} is unknown{_hint(name, known)}", place)
+                self._problems.add(f"{where} is unknown{hint(name, known)}", place)
             elif isinstance(allowed := known[name], tuple) and value not in allowed:
                 self._problems.add(f"{where} must be one of {', '.join(map(str, allowed))}; got {value}", place)
             elif isinstance(allowed, type) and not isinstance(value, allowed):
@@ -268,34 +165,6 @@ class Accounts:
 
     def _file_place(self) -> Place | None:
         return Place(str(self._settings.path)) if self._settings.path else None
-
-
-def keys_of(accounts: Mapping[str, AccountSettings], problems: Problems) -> dict[str, Secret]:
-    """Return the key of each account from the environment; every missing one is one clear line."""
-    found: dict[str, Secret] = {}
-    for account in accounts.values():
-        if account.base_url == SIMULATOR:
-            continue
-        value = os.environ.get(account.api_key_env, "").strip()
-        if value:
-            found[account.name] = Secret(value)
-        else:
-            problems.add(f"account {account.name}: its key is missing; set the environment variable {account.api_key_env}")
-    return found
-
-
-def _report(error: ValidationError, problems: Problems, model: type[BaseModel], place: PlaceOf, *, prefix: str) -> None:
-    for found in error.errors():
-        path = tuple(str(part) for part in found["loc"])
-        name = prefix + ".".join(path)
-        if found["type"] == "extra_forbidden":
-            problems.add(f"{name} is unknown{_hint(path[-1], model.model_fields)}", place(path))
-        else:
-            message = found["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-            got = f"; got {found['input']!r}" if isinstance(found["input"], str | int | float | bool) else ""
-            problems.add(
-                f"{name} must be {message}{got}" if found["type"] != "value_error" else f"{name}: {message}", place(path)
-            )
 
 
 def _given(fields: AccountFields) -> dict[str, Any]:
@@ -320,8 +189,3 @@ def _is_loopback(url: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _hint(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(sorted(known))}"
