@@ -27,7 +27,7 @@ def test_every_room_stands_in_the_house_and_every_room_of_the_house_is_there() -
     block = HOUSE.split("## Rooms")[1].split("```")[1]
     named = set(re.findall(r"\b([a-z]+)(?:/|\.py)(?=\s)", block))
     there = {path.name for path in (CHECKOUT / "orchestrator").iterdir() if path.is_dir() and (path / "__init__.py").exists()}
-    assert named == there | {"app"}
+    assert named == there
 
 
 def test_every_provider_stands_in_the_readme_with_its_key() -> None:

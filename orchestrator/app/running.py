@@ -1,0 +1,207 @@
+"""What sends: a batch file, or what is in the store, worked to its end."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from orchestrator.app.assembly import assemble
+from orchestrator.app.setup import CannotStart, Setup, make_private_folder
+from orchestrator.batchfile import BatchFile, open_batch
+from orchestrator.config import Accounts, Overrides, keys_of
+from orchestrator.engine.board import Board
+from orchestrator.engine.intake import Intake, Surroundings, Totals
+from orchestrator.engine.news import Listener, News
+from orchestrator.engine.pictures import Pictures
+from orchestrator.engine.queue import Scope
+from orchestrator.engine.receipts import receipts
+from orchestrator.engine.runtime import Ending, Outcome, Runtime
+from orchestrator.engine.tools import Tools
+from orchestrator.jobs.accounts import SIMULATOR, AccountSettings
+from orchestrator.jobs.lifecycle import State
+from orchestrator.jobs.places import BadInput, Problem
+from orchestrator.manifest import Form, export
+from orchestrator.results import DecodePool, ForeignFolder, inspect, safe_name
+from orchestrator.store.accounts import AccountInUse
+from orchestrator.store.loading import Loaded
+from orchestrator.store.lock import AlreadyRunning, EngineLock
+from orchestrator.store.opening import CannotOpen
+from orchestrator.store.reading import Batch, Overview
+from orchestrator.store.store import Store
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finished:
+    """How a run ended."""
+
+    outcome: Outcome
+    overviews: tuple[Overview, ...]
+    manifests: tuple[Path, ...]
+    exit_code: int
+
+
+Listeners = Sequence[Listener]
+Begun = Callable[[Runtime, Board], None]
+"""Called when a run is about to begin work: the runtime, to be drained by a signal, and the figures to show."""
+
+
+class Running(Setup):
+    """Validates, runs and resumes."""
+
+    async def validate(self, file: Path) -> Totals:
+        """Check a batch file and send nothing; raise `BadInput`."""
+        batch, accounts = self._read(file)
+        async with DecodePool() as pool:
+            return await self._intake(batch, accounts, pool).check()
+
+    async def run(self, file: Path, listeners: Listeners, begun: Begun) -> Finished:
+        """Check, store and work until the batch is over; raise `BadInput` or `CannotStart`."""
+        batch, accounts = self._read(file)
+        async with self._engine() as (store, pool):
+            loaded = await self._load(store, pool, batch, accounts, file)
+            self._report(loaded, listeners)
+            chosen = [stored for stored in await store.batches() if stored.id == loaded.batch_id]
+            return await self._work(store, pool, chosen, listeners, begun)
+
+    async def resume(self, name: str | None, listeners: Listeners, begun: Begun) -> Finished:
+        """Go on with what is in the store; raise `NotFound`, `BadInput` or `CannotStart`."""
+        self.problems.raise_if_any()
+        async with self._engine(must_exist=True) as (store, pool):
+            chosen = await self.named(store, name) if name else await self._unfinished(store)
+            await self._refresh_accounts(store)
+            return await self._work(store, pool, chosen, listeners, begun)
+
+    def _read(self, file: Path) -> tuple[BatchFile, dict[str, AccountSettings]]:
+        batch = open_batch(file, self.problems, self.options.encoding)
+        overrides = Overrides(concurrency=self.options.concurrency, trust_accounts=self.options.trust_accounts)
+        accounts = Accounts(self.registry, self.settings, overrides, self.problems).of(batch.header)
+        if self.options.simulate:
+            accounts = {name: replace(account, base_url=SIMULATOR) for name, account in accounts.items()}
+        return batch, accounts
+
+    def _intake(self, batch: BatchFile, accounts: Mapping[str, AccountSettings], pool: DecodePool) -> Intake:
+        defaults = {**self.settings.defaults, **batch.header.defaults}
+        surroundings = Surroundings(
+            accounts=accounts,
+            default_account=self.options.account or _text(defaults.get("account")),
+            default_model=self.options.model or _text(defaults.get("model")),
+            replaced_account=_text(batch.header.defaults.get("account")) if self.options.account else None,
+            registry=self.registry,
+            pictures=Pictures(partial(inspect, pool)),
+        )
+        return Intake(batch, surroundings, self.problems)
+
+    async def _load(
+        self, store: Store, pool: DecodePool, batch: BatchFile, accounts: Mapping[str, AccountSettings], file: Path
+    ) -> Loaded:
+        def check_keys(used: list[AccountSettings]) -> None:
+            keys_of({account.name: account for account in used}, self.problems)
+
+        try:
+            return await self._intake(batch, accounts, pool).load(store.loading(), self.options.changed, str(file), check_keys)
+        except AccountInUse as error:
+            raise BadInput([Problem(message=str(error))]) from error
+
+    def _report(self, loaded: Loaded, listeners: Listeners) -> None:
+        news = News(self.clock, *listeners)
+        news.tell(
+            "batch_stored",
+            added=loaded.added,
+            known=loaded.known,
+            gone=loaded.gone,
+            kept=list(loaded.kept),
+            replaced=list(loaded.replaced),
+        )
+
+    async def _refresh_accounts(self, store: Store) -> None:
+        overrides = Overrides(concurrency=self.options.concurrency)
+        builder = Accounts(self.registry, self.settings, overrides, self.problems)
+        rows = await store.accounts()
+        await store.put_accounts([builder.again(row.settings) for row in rows.values()])
+        self.problems.raise_if_any()
+
+    @asynccontextmanager
+    async def _engine(self, *, must_exist: bool = False) -> AsyncIterator[tuple[Store, DecodePool]]:
+        async with AsyncExitStack() as stack:
+            try:
+                if must_exist:
+                    self.must_exist()
+                make_private_folder(self.database.absolute().parent)
+                stack.enter_context(EngineLock(self.database))
+                store = await stack.enter_async_context(Store.open(self.database, self.clock))
+            except (AlreadyRunning, CannotOpen) as error:
+                raise CannotStart(str(error)) from error
+            pool = await stack.enter_async_context(DecodePool())
+            yield store, pool
+
+    async def _work(
+        self, store: Store, pool: DecodePool, batches: Sequence[Batch], listeners: Listeners, begun: Begun
+    ) -> Finished:
+        scope = Scope(batches=[batch.id for batch in batches], only=self.options.only, limit=self.options.limit)
+        board = Board(self.clock)
+        board.begin(await store.counts(scope.batches))
+        cancelled = board.states[State.CANCELLED]
+        async with AsyncExitStack() as stack:
+            tools = await assemble(self, stack, store, pool, scope, board, listeners)
+            self._claim_folders(tools, batches)
+            await self._announce(tools, scope)
+            runtime = Runtime(tools, scope)
+            begun(runtime, board)
+            outcome = await runtime.run()
+        if outcome.ending is Ending.ABORTED:
+            return Finished(outcome=outcome, overviews=(), manifests=(), exit_code=130)
+        manifests = tuple([await self._write_manifest(store, batch) for batch in batches])
+        overviews = tuple([await store.overview(batch) for batch in batches])
+        troubled = board.troubled or sum(o.states.get(State.CANCELLED, 0) for o in overviews) > cancelled
+        code = _exit_code(outcome, overviews, troubled=bool(troubled))
+        return Finished(outcome=outcome, overviews=overviews, manifests=manifests, exit_code=code)
+
+    def _claim_folders(self, tools: Tools, batches: Sequence[Batch]) -> None:
+        try:
+            for batch in batches:
+                folder = tools.results.folder(batch.name)
+                folder.claim(tools.store.id, now=self.clock.now())
+                folder.remove_stale()
+        except ForeignFolder as error:
+            raise CannotStart(str(error)) from error
+        except OSError as error:
+            raise CannotStart(f"the output folder {self.out} cannot be used: {error.strerror}") from error
+
+    async def _announce(self, tools: Tools, scope: Scope) -> None:
+        """Say what may be paid before the first paid request."""
+        figures = await tools.store.to_send(scope.batches, scope.only)
+        jobs = figures.jobs if scope.limit is None else min(figures.jobs, scope.limit)
+        tools.news.tell(
+            "run_started",
+            jobs=jobs,
+            images=figures.images,
+            likely=figures.likely,
+            worst=figures.worst,
+            unpriced=figures.unpriced,
+            budget=None,
+            simulated=self.options.simulate,
+        )
+
+    async def _unfinished(self, store: Store) -> list[Batch]:
+        return [batch for batch in await store.batches() if await store.is_unfinished(batch.id)]
+
+    async def _write_manifest(self, store: Store, batch: Batch) -> Path:
+        target = self.out / safe_name(batch.name) / "manifest.jsonl"
+        await export(receipts(store.stories(batch.id)), (), Form.JSONL, target)
+        return target
+
+
+def _exit_code(outcome: Outcome, overviews: Sequence[Overview], *, troubled: bool) -> int:
+    """Return the exit code of design.md section 7: the first that applies."""
+    if outcome.ending is Ending.DRAINED:
+        return 75
+    if outcome.ending is Ending.PAUSED:
+        return 4
+    if any(overview.states.get(State.UNCERTAIN) for overview in overviews):
+        return 5
+    return 1 if troubled else 0
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

@@ -1,0 +1,103 @@
+"""What every use of the program begins with: options, settings, adapters, and where store and results lie."""
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from random import Random
+
+from orchestrator.batchfile import Problems
+from orchestrator.config import FileSettings, read_settings
+from orchestrator.jobs.clock import Clock, SystemClock
+from orchestrator.jobs.places import Problem
+from orchestrator.providers.registry import Registry
+from orchestrator.store.loading import Changed
+from orchestrator.store.opening import CannotOpen
+from orchestrator.store.reading import Batch
+from orchestrator.store.store import Store
+
+DEFAULT_DATABASE = "orchestrator.db"
+DEFAULT_OUT = "results"
+
+
+class CannotStart(Exception):
+    """The store or the output folder cannot be used (exit code 3)."""
+
+
+class NotFound(Exception):
+    """A batch or job that the user named is not in the store (exit code 2)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """What the command line says; None where it says nothing."""
+
+    db: str | None = None
+    out: str | None = None
+    config: Path | None = None
+    account: str | None = None
+    model: str | None = None
+    concurrency: int | None = None
+    encoding: str | None = None
+    limit: int | None = None
+    only: str | None = None
+    simulate: bool = False
+    trust_accounts: bool = False
+    changed: Changed = Changed.ERROR
+
+
+class Setup:
+    """Options and settings of one call, checked as far as they can be without a batch."""
+
+    def __init__(self, options: Options, clock: Clock | None = None, random: Random | None = None) -> None:
+        self.options = options
+        self.clock = clock or SystemClock()
+        self.random = random or Random()  # noqa: S311 - jitter, no secrets
+        self.problems = Problems()
+        self.settings: FileSettings = read_settings(options.config, self.problems)
+        self.registry = Registry(today=self._today)
+
+    @property
+    def warnings(self) -> list[Problem]:
+        """What the user should know, though it stops nothing."""
+        return self.problems.list
+
+    @property
+    def database(self) -> Path:
+        """The store's file; a rehearsal has one of its own, so that nobody takes it for the real thing."""
+        named = self.options.db or os.environ.get("ORCHESTRATOR_DB") or self.settings.db or DEFAULT_DATABASE
+        path = Path(named)
+        return path.with_name(f"{path.stem}.simulated.db") if self.options.simulate else path
+
+    @property
+    def out(self) -> Path:
+        """The output folder."""
+        path = Path(self.options.out or self.settings.out or DEFAULT_OUT)
+        return path.with_name(f"{path.name}-simulated") if self.options.simulate else path
+
+    async def named(self, store: Store, name: str) -> list[Batch]:
+        """Return the batch of that name, as a list of one; raise `NotFound`."""
+        batches = await store.batches()
+        found = [batch for batch in batches if batch.name == name]
+        if not found:
+            known = ", ".join(batch.name for batch in batches) or "none yet"
+            raise NotFound(f"there is no batch {name} in {self.database}; there are: {known}")
+        return found
+
+    def must_exist(self) -> None:
+        """Raise `CannotOpen` when there is no store yet."""
+        if not self.database.exists():
+            raise CannotOpen(f"there is no store at {self.database}; `run FILE` makes one")
+
+    @property
+    def spool_folder(self) -> Path:
+        """Where raw answers lie until their images are saved: beside the store, private."""
+        return self.database.with_name(f"{self.database.stem}.spool")
+
+    def _today(self) -> date:
+        return datetime.fromtimestamp(self.clock.now(), UTC).date()
+
+
+def make_private_folder(path: Path) -> None:
+    """Make a folder that only its owner may enter, unless it is there."""
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
