@@ -16,6 +16,7 @@ from orchestrator.engine.queue import Scope
 from orchestrator.engine.tools import Tools
 from orchestrator.jobs.accounts import SIMULATOR
 from orchestrator.jobs.secrets import Secret
+from orchestrator.providers.base import Shape
 from orchestrator.results import DecodePool, Results, Spool
 from orchestrator.simulator import Simulator, SimulatorOptions
 from orchestrator.store.accounts import AccountRow
@@ -63,8 +64,10 @@ def _keys(setup: Setup, rows: Mapping[str, AccountRow]) -> dict[str, Secret]:
 
 async def _desks(setup: Setup, stack: AsyncExitStack, store: Store, rows: Mapping[str, AccountRow]) -> dict[str, Desk]:
     """Return the accounts at work; those at `simulator` get one in this process."""
-    desks = {name: desk_of(row, setup.clock, setup.random) for name, row in rows.items()}
-    for name in desks:
+    desks = {}
+    for name, row in rows.items():
+        has_tasks = setup.registry.shape(row.settings.provider) is Shape.TASK
+        desks[name] = desk_of(row, setup.clock, setup.random, has_tasks=has_tasks)
         await store.lift_pause(name)
     simulated = [desk for desk in desks.values() if desk.settings.base_url == SIMULATOR]
     if simulated:

@@ -117,9 +117,7 @@ class Accounts:
         )
 
     def _slots(self, provider_id: str) -> int:
-        found = self._registry.get(provider_id)
-        member = found if isinstance(found, Provider) else self._registry.provider(found.members[0])
-        return SYNCHRONOUS_SLOTS if member.capabilities.shape is Shape.SYNCHRONOUS else TASK_SLOTS
+        return SYNCHRONOUS_SLOTS if self._registry.shape(provider_id) is Shape.SYNCHRONOUS else TASK_SLOTS
 
     def _check_address(self, account: AccountSettings, place: Place | None) -> None:
         if account.base_url == SIMULATOR:

@@ -17,6 +17,8 @@ class Desk:
 
     settings: AccountSettings
     limiter: Limiter
+    has_tasks: bool
+    """Whether its provider answers with tasks to ask for."""
     contacted: bool
     """Whether the account has ever accepted an attempt; before that, a 404 means a wrong address."""
     paused: Failure | None = None
@@ -32,17 +34,19 @@ class Desk:
         """The account's name."""
         return self.settings.name
 
-    def room(self) -> bool:
-        """Say whether another task may be started."""
-        return len(self.outstanding) + self.limiter.in_flight < self.settings.outstanding
+    def room(self, *, for_one_more: bool) -> bool:
+        """Say whether the tasks that are out or being started are within the limit, perhaps with one more."""
+        if not self.has_tasks:
+            return True
+        return len(self.outstanding) + self.limiter.in_flight + for_one_more <= self.settings.outstanding
 
 
-def desk_of(row: AccountRow, clock: Clock, random: Random) -> Desk:
+def desk_of(row: AccountRow, clock: Clock, random: Random, *, has_tasks: bool) -> Desk:
     """Return the desk of a stored account; one that was paused goes on, since the user says so, with one request first."""
     limiter = Limiter(row.settings.concurrency, clock, random)
     if row.paused_at is not None:
         limiter.probe()
-    return Desk(settings=row.settings, limiter=limiter, contacted=row.accepted_at is not None)
+    return Desk(settings=row.settings, limiter=limiter, has_tasks=has_tasks, contacted=row.accepted_at is not None)
 
 
 def too_long(retry_after: float | None) -> bool:

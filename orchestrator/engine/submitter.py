@@ -46,15 +46,17 @@ class Submitter:
 
     async def _permit(self) -> Permit:
         while True:
-            while not self._has_room():
-                await self._tools.pulse.next(_LOOK_AGAIN)
-            permit = await self._desk.limiter.acquire()
-            if self._has_room():  # much may have happened while the gate was closed
-                return permit
-            self._desk.limiter.release()
+            if self._has_room(for_one_more=True):
+                permit = await self._desk.limiter.acquire()
+                if self._has_room(for_one_more=False):  # much may have happened while the gate was closed
+                    return permit
+                self._desk.limiter.release()
+            await self._tools.pulse.next(_LOOK_AGAIN)
 
-    def _has_room(self) -> bool:
-        return self._desk.paused is None and self._desk.room() and not self._backlog.full(self._expected())
+    def _has_room(self, *, for_one_more: bool) -> bool:
+        if self._desk.paused is not None or not self._desk.room(for_one_more=for_one_more):
+            return False
+        return not self._backlog.full(self._expected())
 
     def _expected(self) -> int:
         return len(self._desk.outstanding) + len(self._desk.handed)

@@ -11,7 +11,7 @@ from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 
 from orchestrator.jobs.spec import JobSpec
-from orchestrator.providers.base import Family, Provider
+from orchestrator.providers.base import Family, Provider, Shape
 from orchestrator.providers.catalog import Catalog
 from orchestrator.providers.hints import closest, did_you_mean
 from orchestrator.providers.openai_edits import OpenAIEdits
@@ -104,6 +104,13 @@ class Registry:
         if isinstance(found, Provider):
             return found
         return self.provider(spec.endpoint or found.route(spec))
+
+    def shape(self, identifier: str) -> Shape:
+        """Return how the provider answers; a family answers with tasks as soon as one of its members does."""
+        found = self.get(identifier)
+        members = [found] if isinstance(found, Provider) else [self.provider(member) for member in found.members]
+        tasks = any(member.capabilities.shape is Shape.TASK for member in members)
+        return Shape.TASK if tasks else Shape.SYNCHRONOUS
 
     def known_hosts(self, identifier: str) -> frozenset[str]:
         """Return the provider's own hosts: where a batch file may send its key without being trusted."""
