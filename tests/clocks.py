@@ -25,10 +25,11 @@ class JumpingClock:
     on when the event loop has been idle for `quiet` real seconds, and no other thread and no child process is at work.
     """
 
-    def __init__(self, start: float = START, quiet: float = 0.01) -> None:
+    def __init__(self, start: float = START, quiet: float = 0.006) -> None:
         self._start, self._quiet = start, quiet
         self._elapsed = 0.0
         self._stirred = 0
+        self._asked = asyncio.Event()
         self._order = itertools.count()
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
 
@@ -40,19 +41,21 @@ class JumpingClock:
         """Return virtual seconds since the start."""
         return self._elapsed
 
-    async def sleep(self, seconds: float, /) -> None:
+    async def sleep(self, seconds: float) -> None:
         """Sleep in virtual time."""
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if seconds > 0:
             heapq.heappush(self._sleepers, (self._elapsed + seconds, next(self._order), woken))
+            self._asked.set()
             await woken
         else:
             await asyncio.sleep(0)
 
     async def __aenter__(self) -> Self:
-        self._loop: Any = asyncio.get_running_loop()
-        self._select = self._loop._selector.select
-        self._loop._selector.select = self._counting_select
+        loop: Any = asyncio.get_running_loop()  # the selector of an event loop has no public name
+        self._selector = loop._selector
+        self._select = self._selector.select
+        self._selector.select = self._counting_select
         self._driver = asyncio.create_task(self._drive())
         return self
 
@@ -60,7 +63,7 @@ class JumpingClock:
         self._driver.cancel()
         with suppress(asyncio.CancelledError):
             await self._driver
-        self._loop._selector.select = self._select
+        self._selector.select = self._select
 
     def _counting_select(self, timeout: float | None = None) -> list[Any]:
         """Count the rounds of the loop in which there was something to do."""
@@ -71,6 +74,7 @@ class JumpingClock:
     async def _drive(self) -> None:
         calm = 0
         while True:
+            await self._asked.wait()
             before = self._stirred
             await asyncio.sleep(self._quiet / 2)
             is_calm = self._stirred - before <= 1  # one round is our own awakening
@@ -84,6 +88,8 @@ class JumpingClock:
             heapq.heappop(self._sleepers)
         if self._sleepers:
             self._elapsed = max(self._elapsed, self._sleepers[0][0])
+        else:
+            self._asked.clear()
         while self._sleepers and self._sleepers[0][0] <= self._elapsed:
             woken = heapq.heappop(self._sleepers)[2]
             if not woken.done():
@@ -105,7 +111,7 @@ class FastClock:
         """Return seconds since an unspecified start."""
         return time.monotonic() * self.factor
 
-    async def sleep(self, seconds: float, /) -> None:
+    async def sleep(self, seconds: float) -> None:
         """Sleep `seconds` of this clock."""
         await asyncio.sleep(seconds / self.factor)
 

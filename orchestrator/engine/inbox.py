@@ -11,7 +11,7 @@ from orchestrator.jobs.deadlines import deadline
 from orchestrator.jobs.failures import ErrorCode, Failure
 from orchestrator.jobs.lifecycle import State
 from orchestrator.jobs.reports import Output, Report, Status
-from orchestrator.providers.base import Provider
+from orchestrator.providers.base import Provider, Shape
 from orchestrator.store.door import Stale, Unavailable
 from orchestrator.store.records import Accepted, AttemptEnd, Delivery, Job, NewImage
 from orchestrator.transport.messages import Answer
@@ -118,7 +118,7 @@ class Inbox:
         since = min(report.completed_at if report.completed_at is not None else unfinished_at, now)
         images = tuple(self._image(job, provider, report, index, output, since) for index, output in enumerate(report.outputs))
         deadlines = [image.deadline for image in images if image.deadline is not None]
-        inline = any(output.base64 is not None for output in report.outputs)
+        spooled = provider.capabilities.shape is Shape.SYNCHRONOUS
         return Delivery(
             images=images,
             known_at=since,
@@ -126,7 +126,7 @@ class Inbox:
             usage=report.usage or None,
             cost=provider.cost(job.spec, self._tools.desk(job).settings, report),
             missing=max(0, job.spec.n - len(images)),
-            accepted=_accepted(report, answer, spool=job.attempt_id if inline else None),
+            accepted=_accepted(report, answer, spool=job.attempt_id if spooled else None),
         )
 
     def _image(self, job: Job, provider: Provider, report: Report, index: int, output: Output, since: float) -> NewImage:
