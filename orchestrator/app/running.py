@@ -170,11 +170,10 @@ class Running(Setup):
 
     async def _announce(self, tools: Tools, scope: Scope) -> None:
         """Say what may be paid before the first paid request."""
-        figures = await tools.store.to_send(scope.batches, scope.only)
-        jobs = figures.jobs if scope.limit is None else min(figures.jobs, scope.limit)
+        figures = await tools.store.to_send(scope.batches, scope.only, scope.limit)
         tools.news.tell(
             "run_started",
-            jobs=jobs,
+            jobs=figures.jobs,
             images=figures.images,
             likely=figures.likely,
             worst=figures.worst,

@@ -102,9 +102,9 @@ class Store:
         """Return how many jobs stand in each state."""
         return await self._read(lambda connection: work.counts(connection, batches))
 
-    async def to_send(self, batches: Sequence[int], only: str | None = None) -> work.ToSend:
+    async def to_send(self, batches: Sequence[int], only: str | None, limit: int | None) -> work.ToSend:
         """Return what is still to be submitted, and what it may cost."""
-        return await self._read(lambda connection: work.to_send(connection, batches, only))
+        return await self._read(lambda connection: work.to_send(connection, batches, only, limit))
 
     async def accounts_of(self, batches: Sequence[int]) -> set[str]:
         """Return the accounts that these batches have jobs for."""

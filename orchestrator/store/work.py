@@ -46,9 +46,15 @@ _UNFINISHED = text(
     f"SELECT 1 FROM job WHERE batch_id = :batch AND NOT gone AND state NOT IN ({quoted(sorted(FINAL))}) LIMIT 1"  # noqa: S608
 )
 _TO_SEND = text(
-    "SELECT count(*) AS jobs, sum(n) AS images, sum(cost_likely) AS likely, sum(cost_worst) AS worst, "
-    "count(*) FILTER (WHERE cost_worst IS NULL) AS unpriced FROM job "
-    "WHERE state = 'pending' AND batch_id IN :batches AND NOT gone AND (:only IS NULL OR key GLOB :only)"
+    """
+    SELECT count(*) AS jobs, sum(n) AS images, sum(cost_likely) AS likely, sum(cost_worst) AS worst,
+        count(*) FILTER (WHERE cost_worst IS NULL) AS unpriced
+    FROM (
+        SELECT n, cost_likely, cost_worst FROM job
+        WHERE state = 'pending' AND batch_id IN :batches AND NOT gone AND (:only IS NULL OR key GLOB :only)
+        ORDER BY priority DESC, id LIMIT :limit
+    )
+    """
 ).bindparams(bindparam("batches", expanding=True))
 _NEXT_DUE = text(
     "SELECT min(next_at) FROM job WHERE state = 'pending' AND next_at IS NOT NULL AND batch_id IN :batches AND account = :account"
@@ -148,9 +154,10 @@ class ToSend:
     """Jobs whose price nobody knows."""
 
 
-async def to_send(connection: AsyncConnection, batches: Sequence[int], only: str | None) -> ToSend:
-    """Return the figures of all pending jobs of these batches."""
-    row = (await connection.execute(_TO_SEND, {"batches": list(batches), "only": only})).one()
+async def to_send(connection: AsyncConnection, batches: Sequence[int], only: str | None, limit: int | None) -> ToSend:
+    """Return the figures of the pending jobs of these batches, of the first `limit` ones if there is a limit."""
+    facts = {"batches": list(batches), "only": only, "limit": -1 if limit is None else limit}
+    row = (await connection.execute(_TO_SEND, facts)).one()
     return ToSend(
         jobs=row.jobs,
         images=row.images or 0,
