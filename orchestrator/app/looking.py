@@ -78,6 +78,8 @@ class Looking(Setup):
             exact = [row for row in rows if row["key"] == key] or rows
             if not exact:
                 raise NotFound(f"there is no job {key} in {self.database}")
+            if len(exact) > 1 and exact[0]["batch"] != exact[1]["batch"]:
+                raise NotFound(f"several batches have a job {key}; say which with --batch")
             story = await store.story(int(str(exact[0]["id"])))
             return story, json_of(receipt(story))
 

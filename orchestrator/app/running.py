@@ -132,6 +132,8 @@ class Running(Setup):
                 store = await stack.enter_async_context(Store.open(self.database, self.clock))
             except (AlreadyRunning, CannotOpen) as error:
                 raise CannotStart(str(error)) from error
+            except OSError as error:
+                raise CannotStart(f"the store {self.database} cannot be used: {error.strerror or error}") from error
             pool = await stack.enter_async_context(DecodePool())
             yield store, pool
 
@@ -179,8 +181,13 @@ class Running(Setup):
             worst=figures.worst,
             unpriced=figures.unpriced,
             budget=None,
-            simulated=self.options.simulate,
+            simulated=await self._is_rehearsal(tools.store, scope),
         )
+
+    async def _is_rehearsal(self, store: Store, scope: Scope) -> bool:
+        """Say whether nothing of this run goes to a real provider."""
+        rows, used = await store.accounts(), await store.accounts_of(scope.batches)
+        return all(rows[name].settings.base_url == SIMULATOR for name in used)
 
     async def _unfinished(self, store: Store) -> list[Batch]:
         return [batch for batch in await store.batches() if await store.is_unfinished(batch.id)]

@@ -45,7 +45,8 @@ class Operators:
 
     async def retry(self, selection: Selection) -> list[Chosen]:
         """Put failed, expired or cancelled jobs back to be submitted: a new attempt, and perhaps a new charge."""
-        return await self._act(selection, Event.RETRIED, sources(Event.RETRIED), why="retry")
+        ended = [state for state in sources(Event.RETRIED) if state in FINAL]  # a running task is never retried by a word
+        return await self._act(selection, Event.RETRIED, ended, why="retry")
 
     async def cancel(self, selection: Selection) -> list[Chosen]:
         """Stop jobs that were not sent."""

@@ -127,6 +127,14 @@ async def test_a_running_job_cannot_be_cancelled_by_a_word(store: Store) -> None
     assert await store.operators.cancel(Selection()) == []
 
 
+@pytest.mark.parametrize(
+    "state", [State.RUNNING, State.READY, State.DOWNLOADING, State.SUBMITTING, State.UNCERTAIN, State.SUCCEEDED]
+)
+async def test_nothing_that_may_be_paid_for_is_retried_by_a_word(store: Store, state: State) -> None:
+    await in_state(store, state)
+    assert await store.operators.retry(Selection()) == []
+
+
 async def test_an_uncertain_job_can_be_adopted(store: Store) -> None:
     job = await in_state(store, State.UNCERTAIN)
     await store.operators.adopt(Selection(keys=(job.key,)), "task_77")
