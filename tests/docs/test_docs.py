@@ -43,7 +43,8 @@ def test_every_provider_stands_in_the_readme_with_its_key() -> None:
 def test_every_command_of_the_program_stands_in_the_readme_and_no_other() -> None:
     shown = subprocess.run([sys.executable, "-m", "orchestrator", "--help"], capture_output=True, text=True, check=True).stdout
     table = README.split("## Commands")[1].split("| exit code")[0]
-    named = {name for row in table.splitlines() for name in re.findall(r"`([a-z]+)[^`]*`", row.split("|")[1] if "|" in row else "")}
+    first_columns = [row.split("|")[1] for row in table.splitlines() if "|" in row]
+    named = {name for column in first_columns for name in re.findall(r"`([a-z]+)[^`]*`", column)}
     commands = set(re.findall(r"^[│ ]*([a-z]+)  +[A-Z]", shown, re.MULTILINE))
     assert named == commands
 
