@@ -15,6 +15,7 @@ from orchestrator.engine.pulse import Pulse
 from orchestrator.engine.queue import Scope
 from orchestrator.engine.tools import Tools
 from orchestrator.jobs.accounts import SIMULATOR
+from orchestrator.jobs.places import BadInput, Problem
 from orchestrator.jobs.secrets import Secret
 from orchestrator.providers.base import Shape
 from orchestrator.results import DecodePool, Results, Spool
@@ -73,8 +74,15 @@ async def _desks(setup: Setup, stack: AsyncExitStack, store: Store, rows: Mappin
     if simulated:
         simulator = await stack.enter_async_context(Simulator(_rehearsal(setup)))
         for desk in simulated:
-            desk.settings = replace(desk.settings, base_url=simulator.url_for(desk.settings.provider))
+            desk.settings = replace(desk.settings, base_url=_address(simulator, desk.settings.provider))
     return desks
+
+
+def _address(simulator: Simulator, provider: str) -> str:
+    try:
+        return simulator.url_for(provider)
+    except (KeyError, ValueError):
+        raise BadInput([Problem(message=f"the simulator does not speak {provider}; give its account a real base_url")]) from None
 
 
 def _rehearsal(setup: Setup) -> SimulatorOptions:

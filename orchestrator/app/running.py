@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -74,10 +74,9 @@ class Running(Setup):
 
     def _read(self, file: Path) -> tuple[BatchFile, dict[str, AccountSettings]]:
         batch = open_batch(file, self.problems, self.options.encoding)
-        overrides = Overrides(concurrency=self.options.concurrency, trust_accounts=self.options.trust_accounts)
+        trusted = self.options.trust_accounts or self.options.simulate  # a rehearsal sends no key anywhere
+        overrides = Overrides(concurrency=self.options.concurrency, trust_accounts=trusted)
         accounts = Accounts(self.registry, self.settings, overrides, self.problems).of(batch.header)
-        if self.options.simulate:
-            accounts = {name: replace(account, base_url=SIMULATOR) for name, account in accounts.items()}
         return batch, accounts
 
     def _intake(self, batch: BatchFile, accounts: Mapping[str, AccountSettings], pool: DecodePool) -> Intake:
@@ -87,6 +86,7 @@ class Running(Setup):
             default_account=self.options.account or _text(defaults.get("account")),
             default_model=self.options.model or _text(defaults.get("model")),
             replaced_account=_text(batch.header.defaults.get("account")) if self.options.account else None,
+            rehearsal=self.options.simulate,
             registry=self.registry,
             pictures=Pictures(partial(inspect, pool)),
         )

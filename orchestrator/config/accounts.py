@@ -55,6 +55,8 @@ class Accounts:
         if fields is None:
             return stored
         changed = {k: v for k, v in _given(fields).items() if k not in ("provider", "base_url", "api_key_env")}
+        if self._overrides.concurrency is not None:
+            changed["concurrency"] = self._overrides.concurrency
         return self._built({**_as_given(stored), **changed})
 
     def _account(self, name: str, header: Header) -> AccountSettings | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from orchestrator.batchfile import BatchFile, Problems, Row
 from orchestrator.engine.pictures import BadPicture, Pictures
-from orchestrator.jobs.accounts import AccountSettings
+from orchestrator.jobs.accounts import SIMULATOR, AccountSettings
 from orchestrator.jobs.keys import default_key, fingerprint
 from orchestrator.jobs.places import FieldPath, Places, Severity
 from orchestrator.jobs.spec import JobDraft, JobSpec, Reference, RemoteImage
@@ -56,6 +56,8 @@ class Surroundings:
     default_model: str | None
     replaced_account: str | None
     """The file's own default account, when the command line replaces it."""
+    rehearsal: bool
+    """Rows are checked against their real accounts, and stored for the simulator."""
     registry: Registry
     pictures: Pictures
 
@@ -71,8 +73,9 @@ class Intake:
 
     @property
     def used(self) -> list[AccountSettings]:
-        """The accounts that the rows read so far are for."""
-        return list(self._used.values())
+        """The accounts that the rows read so far are for, as they are to be stored."""
+        used = self._used.values()
+        return [replace(account, base_url=SIMULATOR) for account in used] if self._around.rehearsal else list(used)
 
     async def check(self) -> Totals:
         """Check every row and store nothing; raise `BadInput` with every problem."""

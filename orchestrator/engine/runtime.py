@@ -7,7 +7,6 @@ only a second word cuts that short, and what was in flight then is held.
 import asyncio
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Protocol
 
 from orchestrator.engine.backlog import Backlog
@@ -116,6 +115,7 @@ class Runtime:
 
     async def _work(self) -> None:
         async with asyncio.TaskGroup() as group:
+            self._check_disk()
             services = [group.create_task(self._downloader.run(group), name="downloader")]
             await self._rescuer.start()
             services += [group.create_task(service.run(group), name=type(service).__name__) for service in self._after_rescue()]
@@ -145,7 +145,7 @@ class Runtime:
 
     def _check_disk(self) -> None:
         for desk in self._tools.desks.values():
-            if free_bytes(_existing(self._tools.out)) < desk.settings.min_free:
+            if free_bytes(self._tools.out) < desk.settings.min_free:
                 self._halt(f"less than {desk.settings.min_free // 2**20} MiB are free below {self._tools.out}")
 
     def _halt(self, why: str) -> None:
@@ -170,10 +170,3 @@ class Runtime:
         else:
             ending = Ending.PAUSED if paused or self._halted else Ending.OVER
         return Outcome(ending=ending, paused=paused, halted=self._halted)
-
-
-def _existing(path: Path) -> Path:
-    """Return the nearest folder above a path that is there."""
-    while not path.exists():
-        path = path.parent
-    return path
