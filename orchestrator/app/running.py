@@ -58,11 +58,18 @@ class Running(Setup):
     async def run(self, file: Path, listeners: Listeners, begun: Begun) -> Finished:
         """Check, store and work until the batch is over; raise `BadInput` or `CannotStart`."""
         batch, accounts = self._read(file)
-        async with self._engine() as (store, pool):
-            loaded = await self._load(store, pool, batch, accounts, file)
-            self._report(loaded, listeners)
-            chosen = [stored for stored in await store.batches() if stored.id == loaded.batch_id]
-            return await self._work(store, pool, chosen, listeners, begun)
+        is_new = not self.database.exists()
+        try:
+            async with self._engine() as (store, pool):
+                loaded = await self._load(store, pool, batch, accounts, file)
+                is_new = False
+                self._report(loaded, listeners)
+                chosen = [stored for stored in await store.batches() if stored.id == loaded.batch_id]
+                return await self._work(store, pool, chosen, listeners, begun)
+        except BadInput:
+            if is_new:
+                self._leave_no_store()
+            raise
 
     async def resume(self, name: str | None, listeners: Listeners, begun: Begun) -> Finished:
         """Go on with what is in the store; raise `NotFound`, `BadInput` or `CannotStart`."""
@@ -71,6 +78,11 @@ class Running(Setup):
             chosen = await self.named(store, name) if name else await self._unfinished(store)
             await self._refresh_accounts(store)
             return await self._work(store, pool, chosen, listeners, begun)
+
+    def _leave_no_store(self) -> None:
+        """Take away the empty store that was made for a file that was no good."""
+        for ending in ("", "-wal", "-shm", ".lock"):
+            self.database.with_name(self.database.name + ending).unlink(missing_ok=True)
 
     def _read(self, file: Path) -> tuple[BatchFile, dict[str, AccountSettings]]:
         batch = open_batch(file, self.problems, self.options.encoding)
