@@ -15,7 +15,7 @@ from orchestrator.jobs.retry import wait_after
 from orchestrator.store.door import Stale
 from orchestrator.store.records import Delivery, Image, Job
 
-SLOTS = 16
+SLOTS = 64
 """Jobs whose results are fetched at once."""
 _FOREVER = float("inf")
 
@@ -90,11 +90,8 @@ class Downloader:
         if images is None:
             images = await self._tools.store.images(job)
         wanted = [image for image in images if image.state is ImageState.WANTED]
-        starting = asyncio.create_task(self._tools.transitions.start_download(job))
-        try:
-            outcomes = await asyncio.gather(*(self._fetcher.fetch(job, image) for image in wanted))
-        finally:
-            job = await starting
+        job = await self._tools.transitions.start_download(job)
+        outcomes = await asyncio.gather(*(self._fetcher.fetch(job, image) for image in wanted))
         await self._settle(job, len(images), list(outcomes))
 
     async def _settle(self, job: Job, images: int, outcomes: list[Outcome]) -> None:

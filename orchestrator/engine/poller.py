@@ -18,7 +18,7 @@ from orchestrator.store.door import Stale
 from orchestrator.store.records import Job
 from orchestrator.transport.messages import Answer, Unanswered, Unreadable, Unsent
 
-AT_ONCE = 32
+AT_ONCE = 64
 """Polls in flight at most."""
 MISSING_FOR = 900.0
 """Seconds a task may be unknown to its provider before it is held: replicas lag, and it is paid for."""
@@ -49,6 +49,7 @@ class Poller:
         self._tools, self._inbox = tools, inbox
         self._due: list[tuple[float, int, Watch]] = []
         self._asking: set[int] = set()
+        self._providers: dict[str, TaskProvider] = {}
         self._free = asyncio.Semaphore(AT_ONCE)
         self._woken = asyncio.Event()
 
@@ -193,7 +194,10 @@ class Poller:
         return self._tools.transport.redact(failure.message)
 
     def _provider(self, job: Job) -> TaskProvider:
-        provider = self._tools.provider(job)
-        if not isinstance(provider, TaskProvider):
-            raise TypeError(f"{provider.id} has no tasks to ask for, and {job.key} is {State(job.state)}")
-        return provider
+        identifier = job.spec.provider
+        if identifier not in self._providers:
+            provider = self._tools.provider(job)
+            if not isinstance(provider, TaskProvider):
+                raise TypeError(f"{provider.id} has no tasks to ask for, and {job.key} is {State(job.state)}")
+            self._providers[identifier] = provider
+        return self._providers[identifier]

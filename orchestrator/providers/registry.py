@@ -68,6 +68,7 @@ class Registry:
         self._given_catalog = catalog
         self._given_plugins = plugins
         self._built: dict[str, Provider | Family] = {}
+        self._adapters: dict[str, Provider] = {}
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -86,8 +87,11 @@ class Registry:
 
     def provider(self, identifier: str) -> Provider:
         """Return an adapter; raise `UnknownProvider` also for a family."""
+        if identifier in self._adapters:
+            return self._adapters[identifier]
         found = self.get(identifier)
         if isinstance(found, Provider):
+            self._adapters[identifier] = found
             return found
         raise UnknownProvider(f"{identifier} is a family, not one adapter: {', '.join(found.members)}")
 

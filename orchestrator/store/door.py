@@ -92,7 +92,7 @@ class Door:
             self._task.result()
             raise RuntimeError("the store's door is closed")
         self._woken.set()
-        return await asyncio.shield(future)
+        return await future
 
     async def _run(self) -> None:
         try:

@@ -25,6 +25,7 @@ class Transitions:
 
     def __init__(self, door: Door, clock: Clock, actor: str, observe: Callable[[Job, State], None]) -> None:
         self._door, self._clock, self._actor, self._observe = door, clock, actor, observe
+        self._accepting: set[str] = set()
 
     async def claim(self, job: Job, attempt: NewAttempt) -> Job:
         """Write down the attempt: nothing may be sent before this has returned."""
@@ -70,17 +71,16 @@ class Transitions:
     async def accept(self, job: Job, accepted: Accepted) -> Job:
         """Write down the task id: from now on it may be used."""
         now = self._clock.now()
-        first = Step(sql.FIRST_ACCEPTED, {"b_name": job.account, "accepted_at": now})
         event = Event.ADOPTED if job.state is State.UNCERTAIN else Event.ACCEPTED
-        moved = await self._step(job, event, {"next_at": None, "throttles": 0}, self._accepted(job, accepted, now), first)
+        moved = await self._step(job, event, {"next_at": None, "throttles": 0}, *self._accepted(job, accepted, now))
+        self._accepting.add(job.account)
         return replace(moved, remote_id=accepted.remote_id, answered_at=now)
 
     async def deliver(self, job: Job, delivery: Delivery) -> Job:
         """Write down where the results are, and what they cost."""
         now = self._clock.now()
         others = [
-            self._accepted(job, delivery.accepted, now),
-            Step(sql.FIRST_ACCEPTED, {"b_name": job.account, "accepted_at": now}),
+            *self._accepted(job, delivery.accepted, now),
             self._settled(job, delivery),
             *self._known(job, delivery),
         ]
@@ -91,7 +91,9 @@ class Transitions:
             "next_at": None,
             "throttles": 0,
         }
-        return await self._step(job, Event.DELIVERED, values, *others)
+        moved = await self._step(job, Event.DELIVERED, values, *others)
+        self._accepting.add(job.account)
+        return moved
 
     async def doubt(self, job: Job, failure: Failure, phase: Phase, *, next_at: float | None) -> Job:
         """Hold an attempt whose answer was lost; with `next_at` a look-up will still be tried then."""
@@ -208,7 +210,7 @@ class Transitions:
         }
         return Step(sql.END_ATTEMPT, facts)
 
-    def _accepted(self, job: Job, accepted: Accepted, now: float) -> Step:
+    def _accepted(self, job: Job, accepted: Accepted, now: float) -> list[Step]:
         facts = {
             "b_id": job.attempt_id,
             "remote_id": accepted.remote_id,
@@ -218,7 +220,10 @@ class Transitions:
             "words": accepted.words,
             "answered_at": now,
         }
-        return Step(sql.ACCEPT_ATTEMPT, facts)
+        steps = [Step(sql.ACCEPT_ATTEMPT, facts)]
+        if job.account not in self._accepting:
+            steps.append(Step(sql.FIRST_ACCEPTED, {"b_name": job.account, "accepted_at": now}))
+        return steps
 
     def _settled(self, job: Job, delivery: Delivery) -> Step:
         usage = dict(delivery.usage) if delivery.usage else None

@@ -73,7 +73,7 @@ class Files:
             if account.name not in self._sessions:
                 allowed = await asyncio.to_thread(_allowed, account)
                 self._sessions[account.name] = aiohttp.ClientSession(
-                    connector=aiohttp.TCPConnector(limit=0, limit_per_host=32, socket_factory=Guard(allowed).socket),
+                    connector=aiohttp.TCPConnector(limit=0, limit_per_host=64, socket_factory=Guard(allowed).socket),
                     cookie_jar=aiohttp.DummyCookieJar(),
                     trust_env=False,
                     auto_decompress=False,

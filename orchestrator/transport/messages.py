@@ -47,7 +47,7 @@ class Answer:
     def json(self) -> Json:
         """Return the body as JSON, whatever its content type says; raise `Unreadable` when it is none."""
         try:
-            return json.loads(self.body, parse_constant=_refuse_constant)
+            return _JSON.decode(self.body.decode(json.detect_encoding(self.body), "surrogatepass"))
         except (ValueError, RecursionError) as error:
             raise Unreadable(f"the answer is not JSON: {shown(self.body)}") from error
 
@@ -106,3 +106,7 @@ def joined(account: AccountSettings, path: str) -> str:
 
 def _refuse_constant(name: str) -> Json:
     raise ValueError(f"{name} is no JSON number")
+
+
+_JSON = json.JSONDecoder(parse_constant=_refuse_constant)
+"""Made once: `json.loads` with an option makes a decoder for every answer."""
