@@ -16,7 +16,7 @@ from orchestrator.engine.queue import Scope
 from orchestrator.engine.tools import Tools
 from orchestrator.jobs.accounts import SIMULATOR
 from orchestrator.jobs.places import BadInput, Problem
-from orchestrator.jobs.secrets import Secret
+from orchestrator.jobs.secrets import Redactor, Secret
 from orchestrator.providers.base import Shape
 from orchestrator.results import DecodePool, Results, Spool
 from orchestrator.simulator import Simulator, SimulatorOptions
@@ -38,20 +38,22 @@ async def assemble(
     stack.push_async_callback(results.close)
     desks = await _desks(setup, stack, store, rows)
     pulse = Pulse(setup.clock)
+    redact = Redactor(keys.values())
     return Tools(
         clock=setup.clock,
         random=setup.random,
         store=store,
-        transitions=store.transitions("engine", board.step),
-        transport=await stack.enter_async_context(Transport(keys)),
+        transitions=store.transitions("engine", board.step, redact),
+        transport=await stack.enter_async_context(Transport(keys, redact)),
         files=await stack.enter_async_context(Files()),
         results=results,
         spool=spool,
         providers=setup.registry,
         desks=desks,
-        news=News(setup.clock, board.hear, lambda _: pulse.beat(), *listeners),
+        news=News(setup.clock, redact, board.hear, lambda _: pulse.beat(), *listeners),
         pulse=pulse,
         out=setup.out,
+        redact=redact,
         worker=f"{socket.gethostname()}:{os.getpid()}",
     )
 

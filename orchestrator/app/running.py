@@ -21,6 +21,7 @@ from orchestrator.engine.tools import Tools
 from orchestrator.jobs.accounts import SIMULATOR, AccountSettings
 from orchestrator.jobs.lifecycle import State
 from orchestrator.jobs.places import BadInput, Problem
+from orchestrator.jobs.secrets import Redactor
 from orchestrator.manifest import Form, export
 from orchestrator.results import DecodePool, ForeignFolder, inspect, safe_name
 from orchestrator.store.accounts import AccountInUse
@@ -116,7 +117,7 @@ class Running(Setup):
             raise BadInput([Problem(message=str(error))]) from error
 
     def _report(self, loaded: Loaded, listeners: Listeners) -> None:
-        news = News(self.clock, *listeners)
+        news = News(self.clock, Redactor(), *listeners)
         news.tell(
             "batch_stored",
             added=loaded.added,

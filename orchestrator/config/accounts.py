@@ -13,6 +13,7 @@ from orchestrator.config.fields import AccountFields, PlaceOf, hint, report
 from orchestrator.config.file import FileSettings
 from orchestrator.jobs.accounts import SIMULATOR, AccountSettings, OnUncertain, Timeouts
 from orchestrator.jobs.places import Place
+from orchestrator.jobs.secrets import looks_like_a_key
 from orchestrator.jobs.spec import Json
 from orchestrator.providers.base import Provider, Shape
 from orchestrator.providers.registry import Registry, UnknownProvider
@@ -94,12 +95,20 @@ class Accounts:
             self._check_trust(account, provider.default_key_variable, place(("base_url",)))
         return account
 
+    def _check_no_keys(self, name: str, written: Mapping[str, Json], place: PlaceOf) -> None:
+        for field, value in written.items():
+            values = value.values() if isinstance(value, Mapping) else [value]
+            if any(isinstance(text, str) and looks_like_a_key(text) for text in values):
+                message = "looks like a key; keys come from the environment only: name their variable in api_key_env"
+                self._problems.add(f"accounts.{name}.{field} {message}", place((field,)))
+
     def _checked(self, name: str, written: Mapping[str, Json], place: PlaceOf) -> AccountFields | None:
         for late in NOT_YET.keys() & written.keys():
             self._problems.add(f"accounts.{name}.{late}: {NOT_YET[late]} not supported yet", place((late,)))
         if written.get("uncertain") == "resubmit":
             self._problems.add(f"accounts.{name}.uncertain: resubmit is not supported yet; use hold", place(("uncertain",)))
             return None
+        self._check_no_keys(name, written, place)
         known = {key: value for key, value in written.items() if key not in NOT_YET}
         try:
             return AccountFields.model_validate(known)

@@ -139,7 +139,7 @@ class Submission:
         """Hold a paid answer that makes no sense, and keep every byte of it: it may hold the id."""
         if not self._tools.spool.has(str(job.attempt_id)):
             await self._tools.spool.keep(str(job.attempt_id), answer.status, answer.headers, answer.body)
-        message = self._tools.transport.redact(f"{error}; the raw answer is kept")
+        message = f"{error}; the raw answer is kept"
         failure = Failure(code=ErrorCode.ANSWER_UNREADABLE, message=message, http_status=answer.status)
         return await self._hold(job, failure, Phase.ANSWERED)
 
@@ -189,7 +189,7 @@ class Submission:
         advised = advised_wait(sent.answer.headers, self._tools.clock.now())
         return Failure(
             code=read.code,
-            message=self._tools.transport.redact(read.message),
+            message=read.message,
             http_status=sent.answer.status,
             provider_code=read.provider_code,
             request_id=read.request_id or sent.answer.headers.get("x-request-id"),

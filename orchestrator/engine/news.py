@@ -24,10 +24,10 @@ Listener = Callable[[Event], None]
 
 
 class News:
-    """Spreads events to whoever listens."""
+    """Spreads events to whoever listens; `redact` takes secrets out of every text first."""
 
-    def __init__(self, clock: Clock, *listeners: Listener) -> None:
-        self._clock, self._listeners = clock, listeners
+    def __init__(self, clock: Clock, redact: Callable[[str], str], *listeners: Listener) -> None:
+        self._clock, self._redact, self._listeners = clock, redact, listeners
 
     def tell(self, name: str, job: Job | None = None, **facts: Any) -> None:  # noqa: ANN401
         """Tell that something happened."""
@@ -36,7 +36,7 @@ class News:
             time=self._clock.now(),
             batch=job.batch if job else None,
             key=job.key if job else None,
-            facts=facts,
+            facts={name: self._redact(fact) if isinstance(fact, str) else fact for name, fact in facts.items()},
         )
         for listener in self._listeners:
             listener(event)

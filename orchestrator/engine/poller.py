@@ -136,7 +136,7 @@ class Poller:
         failure = self._provider(watch.job).read_failure(answer)
         advised = advised_wait(answer.headers, self._tools.clock.now())
         if action is Action.PAUSE:
-            await self._tools.pause(desk, replace(failure, message=self._tools.transport.redact(failure.message)))
+            await self._tools.pause(desk, failure)
             desk.poll_gate = self._tools.clock.monotonic() + SLOW
             self._schedule(watch, SLOW)
         elif action is Action.THROTTLE:
@@ -156,14 +156,14 @@ class Poller:
         if refetch and now - since > SLOW:
             await self._lost(watch.job, failure)
         elif now - since > MISSING_FOR:
-            await self._doubt(watch.job, Failure(code=ErrorCode.TASK_MISSING, message=self._words(failure)))
+            await self._doubt(watch.job, Failure(code=ErrorCode.TASK_MISSING, message=failure.message))
             desk.outstanding.discard(watch.job.id)
         elif not await self._overdue(watch):
             self._schedule(watch, min(SLOW, wait_after(watch.failures, self._tools.random)))
 
     async def _lost(self, job: Job, failure: Failure) -> None:
         """End a job whose links died and whose task is gone, too."""
-        gone = Failure(code=ErrorCode.RESULT_EXPIRED, message=f"its links died and its task is gone: {self._words(failure)}")
+        gone = Failure(code=ErrorCode.RESULT_EXPIRED, message=f"its links died and its task is gone: {failure.message}")
         lost = await self._tools.transitions.lose(job, await self._tools.store.images(job), gone)
         self._tools.desk(job).outstanding.discard(job.id)
         self._tools.news.tell("job_failed", lost, code=gone.code.value, message=gone.message)
@@ -189,9 +189,6 @@ class Poller:
         self._tools.news.tell("poll_failed", watch.job, signal=str(signal))
         watch = replace(watch, failures=watch.failures + 1)
         self._schedule(watch, wait_after(watch.failures, self._tools.random))
-
-    def _words(self, failure: Failure) -> str:
-        return self._tools.transport.redact(failure.message)
 
     def _provider(self, job: Job) -> TaskProvider:
         identifier = job.spec.provider

@@ -73,8 +73,9 @@ class Rescuer:
             self._downloader.add_stored(job)
         elif job.state is State.RUNNING:
             self._poller.follow(job, delay=self._tools.random.uniform(0.0, 1.0))
-        elif job.state is State.UNCERTAIN:
-            self.look_after(job)
+        elif job.state is State.UNCERTAIN and self._question(job) is not None:
+            held = job.next_at is None
+            self._schedule(job, tries=len(LOOK_UP_AFTER) - 1 if held else 0, delay=0.0)  # what is held is looked for once a start
 
     async def _replay(self, job: Job) -> bool:
         """Read a spooled answer into its attempt; say whether that settled it."""
@@ -91,14 +92,15 @@ class Rescuer:
 
     async def _lost_worker(self, job: Job) -> Job:
         failure = Failure(code=ErrorCode.WORKER_LOST, message="the process died while its request may have been on its way")
-        job = await self._tools.transitions.doubt(job, failure, Phase.SENT, next_at=None)
+        next_at = self._tools.clock.now() if self._question(job) is not None else None
+        job = await self._tools.transitions.doubt(job, failure, Phase.SENT, next_at=next_at)
         self._tools.news.tell("job_uncertain", job, code=failure.code.value, message=failure.message, at_stake=job.cost_worst)
         return job
 
     def look_after(self, job: Job) -> None:
         """Look for the task of an attempt in doubt, if its provider can be asked."""
         if self._question(job) is not None:
-            self._schedule(job, tries=0)
+            self._schedule(job, tries=0, delay=LOOK_UP_AFTER[0])
 
     async def run(self, group: asyncio.TaskGroup) -> None:
         """Look until cancelled; each look-up is a task of `group`."""
@@ -112,10 +114,8 @@ class Rescuer:
             self._woken.clear()
             await wait(self._woken, self._tools.clock, self._due[0][0] - now if self._due else None)
 
-    def _schedule(self, job: Job, *, tries: int) -> None:
-        before = LOOK_UP_AFTER[tries - 1] if tries else 0.0
-        due = self._tools.clock.monotonic() + LOOK_UP_AFTER[tries] - before
-        heapq.heappush(self._due, (due, job.id, tries, job))
+    def _schedule(self, job: Job, *, tries: int, delay: float) -> None:
+        heapq.heappush(self._due, (self._tools.clock.monotonic() + delay, job.id, tries, job))
         self._woken.set()
 
     async def _serve(self, job: Job, tries: int) -> None:
@@ -133,9 +133,9 @@ class Rescuer:
             self._tools.news.tell("task_found", job, remote_id=report.remote_id)
             await self._inbox.take(job, report, answer=None, unfinished_at=self._tools.clock.now())
         elif tries + 1 < len(LOOK_UP_AFTER):
-            later = self._tools.clock.now() + LOOK_UP_AFTER[tries + 1] - LOOK_UP_AFTER[tries]
-            job = await self._tools.transitions.look_again(job, why, next_at=later)
-            self._schedule(job, tries=tries + 1)
+            delay = LOOK_UP_AFTER[tries + 1] - LOOK_UP_AFTER[tries]
+            job = await self._tools.transitions.look_again(job, why, next_at=self._tools.clock.now() + delay)
+            self._schedule(job, tries=tries + 1, delay=delay)
         else:
             job = await self._tools.transitions.look_again(job, why, next_at=None)
             self._tools.news.tell("job_held", job, reason=why)

@@ -1,7 +1,7 @@
 """What every service of the engine works with, joined once in `app.py`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Protocol
@@ -11,6 +11,7 @@ from orchestrator.engine.news import News
 from orchestrator.engine.pulse import Pulse
 from orchestrator.jobs.clock import Clock
 from orchestrator.jobs.failures import Failure
+from orchestrator.jobs.secrets import Redactor
 from orchestrator.providers.base import Provider
 from orchestrator.results import Results, Spool
 from orchestrator.store.records import Job
@@ -44,6 +45,7 @@ class Tools:
     news: News
     pulse: Pulse
     out: Path
+    redact: Redactor
     worker: str
     """Who writes the attempts, for the history."""
 
@@ -58,6 +60,7 @@ class Tools:
     async def pause(self, desk: Desk, failure: Failure) -> None:
         """Stop an account until the user resumes it; its jobs stay as they are."""
         if desk.paused is None:
+            failure = replace(failure, message=self.redact(failure.message))
             desk.paused = failure
             await self.store.pause_account(desk.name, failure)
             self.news.tell("account_paused", account=desk.name, code=failure.code.value, message=failure.message)

@@ -43,6 +43,11 @@ class Redactor:
 _QUERY = re.compile(r"(https?://[^\s?\"'<>]+)\?[^\s\"'<>]+")
 
 
+def looks_like_a_key(text: str) -> bool:
+    """Say whether a text has the form of an API key or of a header with one."""
+    return _TELLTALE.search(text) is not None
+
+
 def without_query(url: str) -> str:
     """Return a URL cut at its query: signed URLs are as good as keys."""
     return url.split("?", 1)[0]

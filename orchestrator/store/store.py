@@ -18,7 +18,7 @@ from orchestrator.store.door import Door
 from orchestrator.store.loading import Loading
 from orchestrator.store.operators import Operators, Selection
 from orchestrator.store.records import Image, Job
-from orchestrator.store.transitions import Transitions
+from orchestrator.store.transitions import Redact, Transitions
 
 T = TypeVar("T")
 
@@ -49,9 +49,9 @@ class Store:
             await reader.dispose()
             await writer.dispose()
 
-    def transitions(self, actor: str, observe: Callable[[Job, State], None]) -> Transitions:
-        """Return the engine's verbs, signed by `actor` in the history; `observe` hears of every committed step."""
-        return Transitions(self.door, self._clock, actor, observe)
+    def transitions(self, actor: str, observe: Callable[[Job, State], None], redact: Redact) -> Transitions:
+        """Return the engine's verbs, signed by `actor` in the history; see `Transitions`."""
+        return Transitions(self.door, self._clock, actor, observe, redact)
 
     def loading(self) -> Loading:
         """Begin to take in a batch file."""

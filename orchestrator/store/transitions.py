@@ -16,15 +16,18 @@ from orchestrator.store import statements as sql
 from orchestrator.store.door import Door, Step, Write
 from orchestrator.store.records import Accepted, AttemptEnd, Delivery, Image, Job, NewAttempt, SavedFile
 
+Redact = Callable[[str], str]
+
 
 class Transitions:
     """Writes the steps of jobs; `actor` is who does it, for the history.
 
-    `observe` hears of every committed step: the job as it was, and its new state.
+    `observe` hears of every committed step: the job as it was, and its new state. `redact` takes secrets out of every text
+    that a provider may have written.
     """
 
-    def __init__(self, door: Door, clock: Clock, actor: str, observe: Callable[[Job, State], None]) -> None:
-        self._door, self._clock, self._actor, self._observe = door, clock, actor, observe
+    def __init__(self, door: Door, clock: Clock, actor: str, observe: Callable[[Job, State], None], redact: Redact) -> None:
+        self._door, self._clock, self._actor, self._observe, self._redact = door, clock, actor, observe, redact
         self._accepting: set[str] = set()
 
     async def claim(self, job: Job, attempt: NewAttempt) -> Job:
@@ -101,7 +104,7 @@ class Transitions:
             "b_id": job.attempt_id,
             "phase": phase,
             "reason": failure.code,
-            "message": failure.message,
+            "message": self._redact(failure.message),
             "http_status": failure.http_status,
             "request_id": failure.request_id,
         }
@@ -123,12 +126,12 @@ class Transitions:
 
     async def postpone_download(self, job: Job, images: list[Image], why: str, *, next_at: float | None) -> Job:
         """Put off a download: `images` failed in a way that may pass (none: its downloader died)."""
-        tried = [Step(sql.TRY_IMAGE_AGAIN, {**_wanted(image), "error": why}) for image in images]
+        tried = [Step(sql.TRY_IMAGE_AGAIN, {**_wanted(image), "error": self._redact(why)}) for image in images]
         return await self._step(job, Event.DOWNLOAD_POSTPONED, {"next_at": next_at}, *tried, why=why)
 
     async def ask_again(self, job: Job, images: list[Image], why: str) -> Job:
         """Go back to asking for the task: its links are dead, its results may not be."""
-        tried = [Step(sql.TRY_IMAGE_AGAIN, {**_wanted(image), "error": why}) for image in images]
+        tried = [Step(sql.TRY_IMAGE_AGAIN, {**_wanted(image), "error": self._redact(why)}) for image in images]
         return await self._step(job, Event.ASKED_AGAIN, {"next_at": None}, *tried, why=why)
 
     async def save(self, job: Job, image: Image, saved: SavedFile) -> None:
@@ -141,7 +144,7 @@ class Transitions:
         others = [
             self._ended(job, end),
             *(self._saved(image, file, job.spec.n) for image, file in saved),
-            *(Step(sql.LOSE_IMAGE, {**_wanted(image), "error": why}) for image, why in lost),
+            *(Step(sql.LOSE_IMAGE, {**_wanted(image), "error": self._redact(why)}) for image, why in lost),
         ]
         partial = job.partial or bool(lost)
         return await self._step(
@@ -151,13 +154,13 @@ class Transitions:
     async def lose(self, job: Job, images: list[Image], failure: Failure) -> Job:
         """End a job whose paid result is gone before it could be fetched."""
         end = AttemptEnd(state=AttemptState.LOST, charged=Charged.YES, phase=Phase.ANSWERED, failure=failure)
-        lost = [Step(sql.LOSE_IMAGE, {**_wanted(image), "error": failure.message}) for image in images]
+        lost = [Step(sql.LOSE_IMAGE, {**_wanted(image), "error": self._redact(failure.message)}) for image in images]
         return await self._finish(job, Event.LOST, failure, self._ended(job, end), *lost)
 
     async def give_up_download(self, job: Job, images: list[Image], failure: Failure) -> Job:
         """End a job whose paid result came, but is no image that may be published."""
         end = AttemptEnd(state=AttemptState.LOST, charged=Charged.YES, phase=Phase.ANSWERED, failure=failure)
-        lost = [Step(sql.LOSE_IMAGE, {**_wanted(image), "error": failure.message}) for image in images]
+        lost = [Step(sql.LOSE_IMAGE, {**_wanted(image), "error": self._redact(failure.message)}) for image in images]
         return await self._finish(job, Event.UNUSABLE, failure, self._ended(job, end), *lost)
 
     async def _step(
@@ -178,7 +181,7 @@ class Transitions:
             "source": job.state,
             "target": target,
             "actor": self._actor,
-            "why": why,
+            "why": self._redact(why) if why is not None else None,
         }
         await self._door.write(Write(job.id, sql.move(job, step, values), (*others, Step(sql.RECORD_EVENT, record))))
         known = {name: value for name, value in values.items() if name in Job.__dataclass_fields__}
@@ -189,7 +192,7 @@ class Transitions:
         values = {
             "error_code": failure.code,
             "error_provider_code": failure.provider_code,
-            "error_message": failure.message,
+            "error_message": self._redact(failure.message),
             "finished_at": self._clock.now(),
             "next_at": None,
         }
@@ -203,7 +206,7 @@ class Transitions:
             "charged": end.charged,
             "phase": end.phase,
             "reason": failure.code if failure else None,
-            "message": failure.message if failure else None,
+            "message": self._redact(failure.message) if failure else None,
             "http_status": failure.http_status if failure else None,
             "request_id": failure.request_id if failure else None,
             "ended_at": self._clock.now(),

@@ -26,9 +26,8 @@ _USER_AGENT = "orchestrator/0.1"
 class Transport:
     """Every request to an API goes through here; `keys` by account name."""
 
-    def __init__(self, keys: Mapping[str, Secret]) -> None:
-        self._keys = keys
-        self.redact = Redactor(keys.values())
+    def __init__(self, keys: Mapping[str, Secret], redact: Redactor) -> None:
+        self._keys, self._redact = keys, redact
 
     async def __aenter__(self) -> Self:
         self._paid = self._session(aiohttp.TCPConnector(limit=0, force_close=True))
@@ -90,7 +89,7 @@ class Transport:
         return headers
 
     def _translated(self, error: Exception, journey: Journey) -> Unsent | Unanswered:
-        reason = self.redact(_described(error))
+        reason = self._redact(_described(error))
         if isinstance(error, aiohttp.ClientConnectorCertificateError):
             return Unsent(Signal.BAD_CERTIFICATE, reason)
         if isinstance(error, _NEVER_CONNECTED) or journey.phase.value in ("none", "connecting"):

@@ -9,6 +9,7 @@ from orchestrator.jobs.attempts import AttemptState, Charged, Phase
 from orchestrator.jobs.failures import ErrorCode, Failure
 from orchestrator.jobs.keys import fingerprint
 from orchestrator.jobs.lifecycle import State
+from orchestrator.jobs.secrets import Redactor
 from orchestrator.jobs.spec import JobSpec
 from orchestrator.store.loading import Changed, Loaded, NewJob
 from orchestrator.store.records import Accepted, AttemptEnd, Delivery, Image, Job, NewAttempt, NewImage, SavedFile
@@ -51,7 +52,7 @@ async def pending(store: Store, count: int = 1) -> list[Job]:
 
 
 def verbs(store: Store, observe: Callable[[Job, State], None] = lambda _job, _target: None) -> Transitions:
-    return store.transitions("test", observe)
+    return store.transitions("test", observe, Redactor())
 
 
 def intent() -> NewAttempt:

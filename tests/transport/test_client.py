@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.jobs.accounts import AccountSettings, Timeouts
 from orchestrator.jobs.failures import Signal
-from orchestrator.jobs.secrets import Secret
+from orchestrator.jobs.secrets import Redactor, Secret
 from orchestrator.transport.client import Transport
 from orchestrator.transport.messages import Part, Request, Unanswered, Unreadable, Unsent, joined
 from tests.transport.conftest import raw_server
@@ -23,7 +23,8 @@ ACCOUNT = AccountSettings(
 
 @pytest.fixture
 async def transport() -> AsyncIterator[Transport]:
-    async with Transport({"studio": Secret(KEY)}) as made:
+    keys = {"studio": Secret(KEY)}
+    async with Transport(keys, Redactor(keys.values())) as made:
         yield made
 
 

@@ -1,0 +1,154 @@
+"""Accounts from every source, checked whole, and never trusted with keys."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.batchfile import Header, Problems
+from orchestrator.config import Accounts, FileSettings, Overrides, keys_of, read_settings
+from orchestrator.jobs.accounts import SIMULATOR, AccountSettings, OnError
+from orchestrator.jobs.places import Place
+from orchestrator.providers.registry import Registry
+
+
+def accounts(
+    written: Mapping[str, Mapping[str, Any]] | None = None,
+    toml: Mapping[str, Mapping[str, Any]] | None = None,
+    **overrides: Any,
+) -> tuple[dict[str, AccountSettings], list[str]]:
+    problems = Problems()
+    places = {
+        (name, *rest): Place("jobs.yaml", 3, 5)
+        for name, fields in (written or {}).items()
+        for rest in [(), *((f,) for f in fields)]
+    }
+    header = Header(name="b", accounts=written or {}, account_places=places)
+    settings = FileSettings(path=Path("orchestrator.toml"), accounts=toml or {})
+    registry = Registry(today=lambda: date(2026, 11, 21))
+    found = Accounts(registry, settings, Overrides(**overrides), problems).of(header)
+    return found, [str(problem) for problem in problems.list]
+
+
+def test_every_provider_is_an_account_under_its_own_name() -> None:
+    found, problems = accounts()
+    assert not problems
+    assert {"toapis", "openai", "openai-images", "openai-edits"} <= found.keys()
+    assert (found["toapis"].concurrency, found["openai"].concurrency) == (4, 8)
+    assert found["openai"].api_key_env == "OPENAI_API_KEY"
+
+
+def test_the_batch_file_goes_before_the_settings_file_and_a_flag_before_both() -> None:
+    toml = {"studio": {"provider": "openai", "concurrency": 2, "outstanding": 7, "on_500": "retry", "task_deadline": "30m"}}
+    found, problems = accounts({"studio": {"concurrency": 3}}, toml)
+    assert not problems
+    studio = found["studio"]
+    assert (studio.concurrency, studio.outstanding, studio.on_500, studio.task_deadline) == (3, 7, OnError.RETRY, 1800.0)
+    assert accounts({"studio": {"concurrency": 3}}, toml, concurrency=5)[0]["studio"].concurrency == 5
+
+
+@pytest.mark.parametrize(
+    "url", ["https://gw.example", "https://gw.example/", "https://gw.example/v1", " https://gw.example/v1/ "]
+)
+def test_a_base_url_is_tidied(url: str) -> None:
+    found, _ = accounts({}, {"gw": {"provider": "openai", "base_url": url}})
+    assert found["gw"].base_url == "https://gw.example"
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"provider": "opnai"}, "accounts? studio.*opnai"),
+        ({"provider": "openai", "concurency": 3}, r"accounts\.studio\.concurency is unknown; did you mean concurrency"),
+        ({"provider": "openai", "concurrency": "3"}, r"accounts\.studio\.concurrency must be .*; got '3'"),
+        ({"provider": "openai", "concurrency": 0}, r"accounts\.studio\.concurrency must be .*; got 0"),
+        ({"provider": "openai", "task_deadline": "soon"}, r"accounts\.studio\.task_deadline.*'soon' is no duration; write 90s"),
+        ({"provider": "openai", "base_url": "gateway"}, r"accounts\.studio\.base_url must be like https"),
+        (
+            {"provider": "openai", "options": {"edit_bdy": "json"}},
+            r"options\.edit_bdy is unknown; did you mean",
+        ),
+        (
+            {"provider": "openai", "options": {"edit_body": "xml"}},
+            r"options\.edit_body must be one of .*; got xml",
+        ),
+        ({"provider": "openai", "budget_per_day": 3}, "budgets are not supported yet"),
+        ({"provider": "openai", "uncertain": "resubmit"}, "resubmit is not supported yet"),
+        ({"provider": "openai", "headers": {"X-Key": "Bearer abcdefghijkl"}}, "looks like a key"),
+        ({"provider": "openai", "api_key_env": "sk-abcdefghijkl"}, "looks like a key|api_key_env must"),
+        ({"provider": "ttapi-4o"}, "not built yet"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_place_and_what_would_be_right(fields: dict[str, Any], said: str) -> None:
+    _, problems = accounts({"studio": fields})
+    assert problems
+    assert any(problem.startswith("jobs.yaml:3:5: ") for problem in problems)
+    with pytest.raises(AssertionError, match=said):
+        raise AssertionError("\n".join(problems))
+
+
+def test_all_problems_come_at_once() -> None:
+    _, problems = accounts({"a": {"provider": "openai", "concurrency": 0}, "b": {"provider": "nobody"}, "c": {"rpm": "many"}})
+    assert len(problems) >= 3
+
+
+@pytest.mark.parametrize(
+    ("fields", "trusted"),
+    [
+        ({"provider": "openai"}, True),
+        ({"provider": "openai", "base_url": "https://api.openai.com/v1"}, True),
+        ({"provider": "toapis", "base_url": "https://api.toapis.com"}, True),
+        ({"provider": "openai", "base_url": "http://127.0.0.1:9000", "api_key_env": "ANY"}, True),
+        ({"provider": "openai", "base_url": "http://localhost:9000"}, True),
+        ({"provider": "openai", "base_url": SIMULATOR}, True),
+        ({"provider": "openai", "base_url": "https://evil.example"}, False),
+        ({"provider": "openai", "base_url": "https://api.openai.com.evil.example"}, False),
+        ({"provider": "openai", "api_key_env": "AWS_SECRET_ACCESS_KEY"}, False),
+        ({"provider": "openai", "base_url": "https://toapis.com"}, False),
+        ({"provider": "openai", "proxy": "http://evil.example:3128"}, False),
+    ],
+)
+def test_a_batch_file_cannot_send_a_key_where_it_does_not_belong(fields: dict[str, Any], trusted: bool) -> None:
+    _, problems = accounts({"studio": fields})
+    assert (not problems) == trusted, problems
+    assert accounts({"studio": fields}, trust_accounts=True)[1] == []
+    assert accounts({}, {"studio": fields})[1] == []
+
+
+def test_a_limit_may_be_set_in_the_batch_for_an_account_of_the_settings_file() -> None:
+    toml = {"gw": {"provider": "openai", "base_url": "https://gw.example", "api_key_env": "GW_KEY"}}
+    found, problems = accounts({"gw": {"concurrency": 2}}, toml)
+    assert not problems
+    assert (found["gw"].base_url, found["gw"].concurrency) == ("https://gw.example", 2)
+
+
+def test_a_missing_key_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.setenv("TOAPIS_API_KEY", " sk-toapis ")
+    found, _ = accounts()
+    problems = Problems()
+    keys = keys_of({name: found[name] for name in ("openai", "toapis")}, problems)
+    assert [str(problem) for problem in problems.list] == [
+        "account openai: its key is missing; set the environment variable OPENAI_API_KEY"
+    ]
+    assert keys["toapis"].reveal() == "sk-toapis"
+    assert keys_of({"here": replace(found["openai"], base_url=SIMULATOR)}, Problems()) == {}
+
+
+def test_the_settings_file_is_read_and_its_problems_name_it(tmp_path: Path) -> None:
+    path = tmp_path / "orchestrator.toml"
+    path.write_text('db = "a.db"\n[defaults]\naccount = "gw"\n[accounts.gw]\nprovider = "openai"\n')
+    problems = Problems()
+    settings = read_settings(path, problems)
+    assert (settings.db, settings.defaults, problems.list) == ("a.db", {"account": "gw"}, [])
+    for text in ("db = ", "dbb = 'a'\n", "budget = 3\n", "accounts = 3\n"):
+        path.write_text(text)
+        problems = Problems()
+        read_settings(path, problems)
+        assert str(problems.list[0]).startswith(str(path)), text
+    problems = Problems()
+    read_settings(tmp_path / "missing.toml", problems)
+    assert "cannot be read" in str(problems.list[0])
