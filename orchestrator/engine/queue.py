@@ -111,8 +111,6 @@ class Queue:
         due = self._postponed[0][0] if self._postponed else None
         if due is None and not self._allowance.used_up:
             due = await self._store.next_due(account=self._desk.name, batches=self._scope.batches)
-        if self._woken.is_set():  # a job came back while the store was asked
-            return
-        self.empty = due is None
+        self.empty = due is None and not self._woken.is_set()  # a job may have come back while the store was asked
         self._pulse.beat()
         await wait(self._woken, self._clock, due - self._clock.now() if due is not None else None)

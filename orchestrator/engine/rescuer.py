@@ -46,7 +46,9 @@ class Rescuer:
         return not self._due and not self._looking
 
     async def start(self) -> None:
-        """Take up every job that an earlier run left on its way, results first."""
+        """Take up every job that an earlier run left on its way, results first; sweep out answers that are used up."""
+        for attempt in await self._tools.store.used_up(list(self._tools.spool.attempts())):
+            self._tools.spool.discard(attempt)
         left = [job async for job in self._left_behind()]
         for job in sorted(left, key=_urgency):
             try:

@@ -98,6 +98,10 @@ class Store:
         """Return the images of a job's latest attempt."""
         return await self._read(lambda connection: work.images(connection, job))
 
+    async def used_up(self, attempts: Sequence[str]) -> list[str]:
+        """Return those of the attempts whose images are all saved: their raw answers are needed no more."""
+        return await self._read(lambda connection: work.used_up(connection, attempts))
+
     async def counts(self, batches: Sequence[int]) -> dict[State, int]:
         """Return how many jobs stand in each state."""
         return await self._read(lambda connection: work.counts(connection, batches))

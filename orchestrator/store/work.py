@@ -38,6 +38,11 @@ _IN_STATE = text(
     "AND job.batch_id IN :batches ORDER BY job.id LIMIT :limit"
 ).bindparams(bindparam("states", expanding=True), bindparam("batches", expanding=True))
 _IMAGES = text('SELECT * FROM image WHERE job_id = :job_id AND attempt_id = :attempt_id ORDER BY "index"')
+_MOST_AT_ONCE = 500
+_USED_UP = text(
+    "SELECT id FROM attempt WHERE id IN :attempts AND state = 'delivered' "
+    "AND NOT EXISTS (SELECT 1 FROM image WHERE image.attempt_id = attempt.id AND image.state IN ('wanted', 'lost'))"
+).bindparams(bindparam("attempts", expanding=True))
 _COUNTS = text("SELECT state, count(*) AS jobs FROM job WHERE batch_id IN :batches AND NOT gone GROUP BY state").bindparams(
     bindparam("batches", expanding=True)
 )
@@ -133,6 +138,15 @@ async def images(connection: AsyncConnection, job: Job) -> list[Image]:
         )
         for row in rows
     ]
+
+
+async def used_up(connection: AsyncConnection, attempts: Sequence[str]) -> list[str]:
+    """Return those of the attempts that were delivered and of which no image is wanted or lost."""
+    found: list[str] = []
+    for start in range(0, len(attempts), _MOST_AT_ONCE):
+        rows = await connection.execute(_USED_UP, {"attempts": list(attempts[start : start + _MOST_AT_ONCE])})
+        found += rows.scalars()
+    return found
 
 
 async def counts(connection: AsyncConnection, batches: Sequence[int]) -> dict[State, int]:
