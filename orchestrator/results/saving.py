@@ -74,9 +74,7 @@ class Results:
         self._folders.clear()
         self._spool.close()
 
-    async def _save(
-        self, task: str, folder: OutputFolder, part: str, stem: str, index: int, **source: str | int
-    ) -> SavedImage:
+    async def _save(self, task: str, folder: OutputFolder, part: str, stem: str, index: int, **source: str | int) -> SavedImage:
         if safe_name(stem) != stem:
             raise ValueError(f"{stem!r} is no safe file name")
         target = f"{stem}-{index}"
