@@ -39,9 +39,7 @@ async def order_all(prompts: Sequence[str], url: str, out: Path, slots: int) -> 
 class Loop:
     """One worker's errand, over and over."""
 
-    def __init__(
-        self, url: str, out: Path, pool: DecodePool, paid: aiohttp.ClientSession, free: aiohttp.ClientSession
-    ) -> None:
+    def __init__(self, url: str, out: Path, pool: DecodePool, paid: aiohttp.ClientSession, free: aiohttp.ClientSession) -> None:
         self._tasks_url, self._out, self._pool = f"{url}/v1/images/generations", out, pool
         self._paid, self._free = paid, free
 

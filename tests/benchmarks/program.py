@@ -64,9 +64,7 @@ def _no_settings(folder: Path) -> Path:
     return path
 
 
-def _batch_file(
-    prompts: Sequence[str], url: str, adapter: str, defaults: dict[str, str], folder: Path, slots: int
-) -> Path:
+def _batch_file(prompts: Sequence[str], url: str, adapter: str, defaults: dict[str, str], folder: Path, slots: int) -> Path:
     account = {
         "provider": adapter,
         "base_url": url,

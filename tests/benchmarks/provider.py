@@ -16,11 +16,11 @@ asyncio.run(serve(SimulatorOptions(**json.loads(sys.argv[1])), "127.0.0.1", 0, l
 @contextmanager
 def provider(**options: float) -> Iterator[str]:
     """Start a simulator with these `SimulatorOptions` and give its base URL; it ends with the block."""
-    process = subprocess.Popen([sys.executable, "-c", _PROGRAM, json.dumps(options)], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-    finally:
-        process.terminate()
-        process.wait()
-        process.stdout.close()
+    program = [sys.executable, "-c", _PROGRAM, json.dumps(options)]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:
+        if process.stdout is None:
+            raise RuntimeError("the simulator cannot say where it listens")
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
