@@ -11,7 +11,9 @@ def test_a_run_says_what_it_will_cost_and_what_became_of_it(tmp_path: Path) -> N
     assert ended.code == 0
     assert ended.out == ""
     assert ended.lines[0] == "2 new jobs stored"
-    assert re.fullmatch(r"2 jobs to send; 2 images; likely \$0\.\d+, at most \$0\.\d+; no budget", ended.lines[1])
+    figures, _, rehearsal = ended.lines[1].rpartition("; ")
+    assert re.fullmatch(r"2 jobs to send; 2 images; likely \$0\.\d+, at most \$0\.\d+", figures)
+    assert rehearsal == "rehearsal at the built-in simulator: nothing is paid"
     assert "quick: 2 succeeded; 2 of 2 images saved in results/quick" in ended.lines
     assert ended.lines[-1].split() == ["manifest", "results/quick/manifest.jsonl"]
     assert any(re.match(r"\d\d:\d\d:\d\d progress at_rest=2 jobs=2 succeeded=2 images=2 ", line) for line in ended.lines)
