@@ -182,3 +182,15 @@ def test_a_base_url_is_tolerated_with_and_without_its_version(base: str) -> None
 
 def test_a_request_never_shows_its_prompt_by_accident() -> None:
     assert "mug" not in repr(paid("https://a.example", json.dumps({"prompt": "mug"}).encode()))
+
+
+async def test_a_form_that_was_handed_over_whole_is_in_doubt_and_sent_once(transport: Transport) -> None:
+    parts = (
+        Part(name="prompt", content="a mug für dich".encode()),
+        Part(name="image[]", content=bytes(300_000), filename="mug.png", content_type="image/png"),
+    )
+    async with raw_server(replying(b"", close=True)) as server:
+        with pytest.raises(Unanswered) as caught:
+            await transport.pay(Request(method="POST", url=server.url, form=parts), ACCOUNT, within=5)
+        assert caught.value.signal is Signal.CUT
+        assert len(server.requests) == 1
