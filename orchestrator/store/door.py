@@ -6,14 +6,19 @@ taken back and written one by one, to learn which.
 """
 
 import asyncio
+import sqlite3
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import aiosqlite
 from sqlalchemy import Executable
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator.store.prepared import prepared
 
 T = TypeVar("T")
 
@@ -52,8 +57,8 @@ Work = Callable[[AsyncConnection], Awaitable[T]]
 class Door:
     """Owns the writing connection."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
+    def __init__(self, connection: AsyncConnection, driver: aiosqlite.Connection) -> None:
+        self._connection, self._driver = connection, driver
         self._waiting: deque[tuple[Write, asyncio.Future[None]]] = deque()
         self._single: deque[tuple[Work[Any], bool, asyncio.Future[Any]]] = deque()
         self._woken = asyncio.Event()
@@ -145,9 +150,9 @@ class Door:
 
     async def _write_group(self, group: list[tuple[Write, asyncio.Future[None]]]) -> None:
         try:
-            async with self._connection.begin():
+            async with self._together():
                 await self._execute([write for write, _ in group])
-        except (Stale, IntegrityError):
+        except (Stale, sqlite3.IntegrityError):
             await self._write_one_by_one(group)
         except Exception as error:  # noqa: BLE001 - disk full, locked, damaged: each waiting caller must hear of it
             for _, future in group:
@@ -161,7 +166,7 @@ class Door:
     async def _write_one_by_one(self, group: list[tuple[Write, asyncio.Future[None]]]) -> None:
         for write, future in group:
             try:
-                async with self._connection.begin():
+                async with self._together():
                     await self._execute([write])
             except Exception as error:  # noqa: BLE001 - it belongs to this caller alone
                 _fail(future, error)
@@ -170,21 +175,33 @@ class Door:
                 self.writes += 1
                 _resolve(future, None)
 
+    @asynccontextmanager
+    async def _together(self) -> AsyncIterator[None]:
+        """Make what is executed inside one transaction of the driver's: groups go past SQLAlchemy, see `prepared`."""
+        await self._driver.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            await self._driver.commit()
+        except BaseException:
+            await self._driver.rollback()
+            raise
+
     async def _execute(self, writes: list[Write]) -> None:
-        for statement, values in _gathered([write.guard for write in writes]):
-            result = await self._connection.execute(statement, values)
-            if result.rowcount != len(values):
+        for sql, rows in _gathered([write.guard for write in writes]).items():
+            changed = await self._driver.executemany(sql, rows)
+            if changed.rowcount != len(rows):
                 raise Stale
-        for statement, values in _gathered([step for write in writes for step in write.others]):
-            await self._connection.execute(statement, values)
+        for sql, rows in _gathered([step for write in writes for step in write.others]).items():
+            await self._driver.executemany(sql, rows)
 
 
-def _gathered(steps: list[Step]) -> list[tuple[Executable, list[dict[str, Any]]]]:
-    """Return the steps by statement, in the order in which each statement first appears."""
-    found: dict[int, tuple[Executable, list[dict[str, Any]]]] = {}
+def _gathered(steps: list[Step]) -> dict[str, list[tuple[Any, ...]]]:
+    """Return the rows by statement, in the order in which each statement first appears."""
+    found: dict[str, list[tuple[Any, ...]]] = {}
     for step in steps:
-        found.setdefault(id(step.statement), (step.statement, []))[1].append(step.values)
-    return list(found.values())
+        statement = prepared(step.statement, tuple(step.values))
+        found.setdefault(statement.sql, []).append(statement.row(step.values))
+    return found
 
 
 def _resolve(future: asyncio.Future[T], result: T) -> None:
@@ -193,7 +210,7 @@ def _resolve(future: asyncio.Future[T], result: T) -> None:
 
 
 def _fail(future: asyncio.Future[Any], error: Exception) -> None:
-    if isinstance(error, SQLAlchemyError) and not isinstance(error, IntegrityError):
+    if isinstance(error, SQLAlchemyError | sqlite3.Error) and not isinstance(error, IntegrityError | sqlite3.IntegrityError):
         error = Unavailable(str(getattr(error, "orig", error)))
     if not future.done():
         future.set_exception(error)

@@ -40,7 +40,7 @@ class Store:
         try:
             async with opening.connected(writer) as connection:
                 store_id = await opening.prepare(connection, clock)
-                door = Door(connection)
+                door = Door(connection, await opening.driver_of(connection))
                 try:
                     yield cls(path, store_id, door, reader, clock)
                 finally:

@@ -1,4 +1,5 @@
 import asyncio
+import sqlite3
 
 import pytest
 from sqlalchemy import text
@@ -57,7 +58,7 @@ async def test_a_refused_row_fails_its_own_write_only(store: Store) -> None:
     jobs = await pending(store, 3)
     writes = [touch(jobs[0].id), touch(jobs[1].id, State.PENDING, 999_999), touch(jobs[2].id)]
     outcomes = await asyncio.gather(*(store.door.write(write) for write in writes), return_exceptions=True)
-    assert [type(outcome) for outcome in outcomes] == [type(None), IntegrityError, type(None)]
+    assert [type(outcome) for outcome in outcomes] == [type(None), sqlite3.IntegrityError, type(None)]
     assert await tries(store) == [1, 0, 1]
 
 
