@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from orchestrator.engine.tools import Tools
 from orchestrator.jobs.failures import Action, ErrorCode, Failure, row_of
-from orchestrator.results import NotAnImage, SavedImage, UnsafeImage, WorkerUnavailable, safe_name
+from orchestrator.results import Arrival, NotAnImage, SavedImage, UnsafeImage, WorkerUnavailable, safe_name
 from orchestrator.store.records import Image, Job, SavedFile
 from orchestrator.transport.files import Forbidden, Unfetched
 
@@ -71,15 +71,15 @@ class Fetcher:
         )
 
     async def _from_url(self, job: Job, image: Image, url: str) -> SavedImage:
-        part = self._tools.results.folder(job.batch).part(image.attempt_id, image.index)
+        arrival = Arrival(self._tools.results.folder(job.batch), image.attempt_id, image.index)
         try:
-            await self._tools.files.fetch(url, self._tools.desk(job).settings, part.write)
-            return await self._tools.results.save_part(part, stem=safe_name(job.key))
+            await self._tools.files.fetch(url, self._tools.desk(job).settings, arrival.write)
+            return await self._tools.results.save_arrival(arrival, stem=safe_name(job.key))
         except (NotAnImage, UnsafeImage):
-            await self._tools.results.set_aside(part)  # paid bytes are kept, though nobody can use them as they are
+            await self._tools.results.set_aside(arrival)  # paid bytes are kept, though nobody can use them as they are
             raise
         except BaseException:
-            part.discard()
+            arrival.discard()
             raise
 
     def _unwritten(self, image: Image, error: OSError) -> Outcome:

@@ -7,9 +7,10 @@ from orchestrator.jobs.clock import Clock
 
 async def wait(event: asyncio.Event, clock: Clock, seconds: float | None) -> None:
     """Return when `event` is set, or after `seconds` (None: never by itself)."""
-    wanted: list[asyncio.Task[object]] = [asyncio.create_task(event.wait())]
-    if seconds is not None:
-        wanted.append(asyncio.create_task(_sleep(clock, seconds)))
+    if seconds is None or event.is_set():
+        await event.wait()
+        return
+    wanted: list[asyncio.Task[object]] = [asyncio.create_task(event.wait()), asyncio.create_task(_sleep(clock, seconds))]
     try:
         await asyncio.wait(wanted, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -21,8 +22,12 @@ async def _sleep(clock: Clock, seconds: float) -> None:
     await clock.sleep(max(0.0, seconds))
 
 
+TICK = 1.0
+"""Seconds after which everyone looks again although nothing was heard."""
+
+
 class Pulse:
-    """Beats whenever anything has changed; those who wait look again."""
+    """Beats whenever anything has changed, and once a second; those who wait look again."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -33,6 +38,12 @@ class Pulse:
         self._event.set()
         self._event = asyncio.Event()
 
-    async def next(self, seconds: float | None = None) -> None:
-        """Return at the next beat, or after `seconds`."""
-        await wait(self._event, self._clock, seconds)
+    async def run(self) -> None:
+        """Beat once a second until cancelled: one sleeper for all, where a time limit on each wait would cost two tasks a beat."""
+        while True:
+            await self._clock.sleep(TICK)
+            self.beat()
+
+    async def next(self) -> None:
+        """Return at the next beat."""
+        await self._event.wait()

@@ -17,8 +17,6 @@ from orchestrator.jobs.retry import wait_after
 from orchestrator.store.door import Stale
 from orchestrator.store.records import Job
 
-_LOOK_AGAIN = 1.0
-"""Seconds after which it is looked for room again although nothing was heard."""
 _INPUT_TRIES = 5
 """Rounds of uploading after which a job fails; each round has tries of its own."""
 
@@ -51,7 +49,7 @@ class Submitter:
                 if self._has_room(for_one_more=False):  # much may have happened while the gate was closed
                     return permit
                 self._desk.limiter.release()
-            await self._tools.pulse.next(_LOOK_AGAIN)
+            await self._tools.pulse.next()
 
     def _has_room(self, *, for_one_more: bool) -> bool:
         if self._desk.paused is not None or not self._desk.room(for_one_more=for_one_more):

@@ -68,13 +68,13 @@ class DecodePool:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def run(self, task: str, **arguments: Json) -> dict[str, Json]:
-        """Run one of the tasks of `worker` with JSON arguments and return its JSON result.
+    async def run(self, task: str, *, content: bytes = b"", **arguments: Json) -> dict[str, Json]:
+        """Run one of the tasks of `worker` with JSON arguments, and `content` if it takes bytes; return its JSON result.
 
         Raises `NotAnImage`, `UnsafeImage` (also for an image that took too long or ended two workers), `OSError` when the disk
         fails, `WorkerUnavailable` when no worker starts.
         """
-        request = json.dumps({"task": task, **arguments}).encode() + b"\n"
+        request = json.dumps({"task": task, "bytes": len(content), **arguments}).encode() + b"\n" + content
         async with self._slots:
             reply = await self._asked_twice(request)
         return _result(json.loads(reply))

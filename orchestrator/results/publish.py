@@ -6,9 +6,10 @@ A final name is never taken from another file. The same bytes saved again, as af
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
+from io import BytesIO
 from itertools import count
 from typing import Any
 
@@ -20,22 +21,42 @@ Reply = dict[str, Any]
 """Plain JSON: the process that asks must not have to trust the one that decodes."""
 
 
-def save_spooled(decode: Decode, *, spool: str, offset: int, length: int, out: str, batch: str, part: str, target: str) -> Reply:
-    """Save the base64 text at a range of a spooled answer; the part is removed again when it is no usable image."""
-    with durable.read(spool) as answer:
-        return _save_text(decode, spooled_text(answer, offset, length), out=out, batch=batch, part=part, target=target)
-
-
-def save_text(decode: Decode, *, text: str, out: str, batch: str, part: str, target: str) -> Reply:
-    """Save base64 text that is short enough to be handed over."""
-    pieces = [text.encode("utf-8", "surrogatepass")]
-    return _save_text(decode, pieces, out=out, batch=batch, part=part, target=target)
+def save_inline(
+    decode: Decode, *, spool: str, pieces: list[str | tuple[int, int]], out: str, batch: str, part: str, target: str
+) -> Reply:
+    """Save base64 text in pieces, each literal or an (offset, length) of a spooled answer's body; no part stays of what is no image."""
+    with _folder(out, batch) as folder:
+        durable.remove(part, folder=folder)
+        try:
+            with durable.create(part, folder=folder, mode=durable.SHARED) as file:
+                for content in decoded(_text(spool, pieces)):
+                    file.write(content)
+            return _publish(decode, folder, part, target)
+        except (NotAnImage, UnsafeImage):
+            durable.remove(part, folder=folder)
+            raise
 
 
 def save_part(decode: Decode, *, out: str, batch: str, part: str, target: str) -> Reply:
     """Save a part file that a download has filled; it stays when it is no usable image."""
     with _folder(out, batch) as folder:
         return _publish(decode, folder, part, target)
+
+
+def save_bytes(decode: Decode, *, content: bytes, out: str, batch: str, part: str, target: str) -> Reply:
+    """Save a download that was small enough to be handed over; nothing is written when it is no usable image."""
+    facts = decode(BytesIO(content))
+    with _folder(out, batch) as folder:
+        durable.remove(part, folder=folder)
+        try:
+            with durable.create(part, folder=folder, mode=durable.SHARED) as file:
+                file.write(content)
+                file.flush()
+                durable.flush(file.fileno())
+            return _placed(folder, part, target, facts)
+        except OSError:
+            durable.remove(part, folder=folder)
+            raise
 
 
 def inspect_file(decode: Decode, *, path: str) -> Reply:
@@ -46,17 +67,13 @@ def inspect_file(decode: Decode, *, path: str) -> Reply:
         return _told(decode(file))
 
 
-def _save_text(decode: Decode, pieces: Iterable[bytes], *, out: str, batch: str, part: str, target: str) -> Reply:
-    with _folder(out, batch) as folder:
-        durable.remove(part, folder=folder)
-        try:
-            with durable.create(part, folder=folder, mode=durable.SHARED) as file:
-                for piece in decoded(pieces):
-                    file.write(piece)
-            return _publish(decode, folder, part, target)
-        except (NotAnImage, UnsafeImage):
-            durable.remove(part, folder=folder)
-            raise
+def _text(spool: str, pieces: list[str | tuple[int, int]]) -> Iterator[bytes]:
+    for piece in pieces:
+        if isinstance(piece, str):
+            yield piece.encode("utf-8", "surrogatepass")
+        else:
+            with durable.read(spool) as answer:
+                yield from spooled_text(answer, *piece)
 
 
 @contextmanager
@@ -76,6 +93,11 @@ def _publish(decode: Decode, folder: int, part: str, target: str) -> Reply:
     with durable.read(part, folder=folder) as file:
         facts = decode(file)
         durable.flush(file.fileno())
+    return _placed(folder, part, target, facts)
+
+
+def _placed(folder: int, part: str, target: str, facts: ImageFacts) -> Reply:
+    # failpoint: P9
     name = _named(folder, part, target, facts)
     durable.remove(part, folder=folder)
     durable.flush(folder)

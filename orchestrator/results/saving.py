@@ -4,8 +4,11 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.jobs.reports import InlineBytes
+from orchestrator.jobs.spec import Json
+from orchestrator.results.arrival import Arrival
 from orchestrator.results.decode import ImageFacts
-from orchestrator.results.files import OutputFolder, Part, part_name
+from orchestrator.results.files import OutputFolder, part_name
 from orchestrator.results.names import safe_name
 from orchestrator.results.pool import DecodePool
 from orchestrator.results.spool import Spool
@@ -49,20 +52,26 @@ class Results:
         `stem` is `safe_name` of the job's key, or what the caller made of it to tell it from another. Raises `NotAnImage`,
         `UnsafeImage`, `OSError`, `WorkerUnavailable`; the answer stays in the spool whatever happens.
         """
-        place = self._spool.locate(attempt_id, base64)
         part = part_name(attempt_id, index)
-        if place is None:
-            return await self._save("save_text", folder, part, stem, index, text=base64)
         spool = str(self._spool.path_of(attempt_id))
-        return await self._save("save_spooled", folder, part, stem, index, spool=spool, offset=place.offset, length=place.length)
+        pieces = [
+            [piece.offset, piece.length] if isinstance(piece, InlineBytes) else piece
+            for piece in self._spool.locate(attempt_id, base64)
+        ]
+        return await self._save("save_inline", folder, part, stem, index, spool=spool, pieces=pieces)
 
-    async def save_part(self, part: Part, *, stem: str) -> SavedImage:
-        """Save a download whose last byte has come. Raises as `save_inline` does, and then leaves the part where it is."""
-        part.close()
-        return await self._save("save_part", part.folder, part.name, stem, part.index)
+    async def save_arrival(self, arrival: Arrival, *, stem: str) -> SavedImage:
+        """Save a download whose last byte has come. Raises as `save_inline` does, and then leaves the bytes where they are."""
+        folder, index = arrival.folder, arrival.index
+        if arrival.part is None:
+            part = part_name(arrival.attempt_id, index)
+            return await self._save("save_bytes", folder, part, stem, index, content=arrival.content)
+        arrival.part.close()
+        return await self._save("save_part", folder, arrival.part.name, stem, index)
 
-    async def set_aside(self, part: Part) -> Path:
+    async def set_aside(self, arrival: Arrival) -> Path:
         """Keep a paid download that is no usable image, in the spool; return where it lies now."""
+        part = arrival.spill()
         part.close()
         return await asyncio.to_thread(self._spool.set_aside, part.path, part.attempt_id, part.index)
 
@@ -74,11 +83,15 @@ class Results:
         self._folders.clear()
         self._spool.close()
 
-    async def _save(self, task: str, folder: OutputFolder, part: str, stem: str, index: int, **source: str | int) -> SavedImage:
+    async def _save(
+        self, task: str, folder: OutputFolder, part: str, stem: str, index: int, *, content: bytes = b"", **source: Json
+    ) -> SavedImage:
         if safe_name(stem) != stem:
             raise ValueError(f"{stem!r} is no safe file name")
         target = f"{stem}-{index}"
-        reply = await self._pool.run(task, out=str(folder.out), batch=folder.name, part=part, target=target, **source)
+        reply = await self._pool.run(
+            task, content=content, out=str(folder.out), batch=folder.name, part=part, target=target, **source
+        )
         return SavedImage(
             file=f"{folder.name}/{reply['name']}",
             sha256=reply["sha256"],

@@ -1,9 +1,11 @@
 """The process that touches foreign bytes: limited in memory and time, without the keys, gone as soon as its parent is.
 
-It is started by `pool` as a program of its own, reads one JSON request a line and answers with one JSON line.
+It is started by `pool` as a program of its own, reads one JSON request a line, with as many bytes after it as it says, and answers
+with one JSON line.
 """
 
 import json
+import os
 import resource
 import signal
 import sys
@@ -18,9 +20,9 @@ from orchestrator.results.decode import ImageFacts, NotAnImage, UnsafeImage, ins
 READY = b"ready\n"
 
 TASKS: dict[str, Callable[..., publish.Reply]] = {
-    "save_spooled": publish.save_spooled,
-    "save_text": publish.save_text,
+    "save_inline": publish.save_inline,
     "save_part": publish.save_part,
+    "save_bytes": publish.save_bytes,
     "inspect_file": publish.inspect_file,
 }
 
@@ -34,8 +36,11 @@ def serve(requests: BinaryIO, replies: BinaryIO, *, seconds: float) -> None:
 
     replies.write(READY)
     replies.flush()
-    for request in requests:
-        replies.write(json.dumps(_answer(json.loads(request), decode)).encode() + b"\n")
+    for line in requests:
+        request = json.loads(line)
+        if size := request.pop("bytes"):
+            request["content"] = requests.read(size)
+        replies.write(json.dumps(_answer(request, decode)).encode() + b"\n")
         replies.flush()
 
 
@@ -72,6 +77,7 @@ def main() -> None:
     for stop in (signal.SIGINT, signal.SIGTERM):  # the parent drains first, and needs its workers for that
         signal.signal(stop, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    os.nice(5)
     _limit_memory(int(sys.argv[2]))
     try:
         serve(sys.stdin.buffer, sys.stdout.buffer, seconds=float(sys.argv[1]))

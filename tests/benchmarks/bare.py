@@ -6,7 +6,6 @@ another process, hashed, flushed to disk and renamed. So the ratio shows what th
 
 import asyncio
 import json
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -68,7 +67,4 @@ class Loop:
             return await response.read()
 
     async def _save(self, name: str, content: bytes) -> None:
-        part = f".{name}-0.part"
-        with open(os.path.join(self._out, _BATCH, part), "wb") as file:  # noqa: ASYNC230, PTH118, PTH123 - small, as fast as can be
-            file.write(content)
-        await self._pool.run("save_part", out=str(self._out), batch=_BATCH, part=part, target=f"{name}-0")
+        await self._pool.run("save_bytes", content=content, out=str(self._out), batch=_BATCH, part=f".{name}.part", target=name)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.results import DecodePool, NotAnImage, OutputFolder, Results, Spool, UnsafeImage, inspect
+from orchestrator.results import Arrival, DecodePool, NotAnImage, OutputFolder, Results, Spool, UnsafeImage, inspect
+from orchestrator.results.arrival import SMALL
 
 from .pictures import picture
 
@@ -38,12 +39,26 @@ async def test_an_image_inside_a_spooled_answer_becomes_a_file(results: Results,
     spool = Spool(tmp_path / "spool")
     await spool.keep("att_1", 200, {}, body)
     marker = json.loads((await spool.read("att_1")).body)["data"][0]["b64_json"]
-    assert marker.startswith("spool:")
+    assert marker.startswith("data:image/png;base64,spool:")
     saved = await results.save_inline(folder, marker, attempt_id="att_1", stem="mug", index=0)
     assert (tmp_path / "out" / saved.file).read_bytes() == content
     assert (saved.file, saved.sha256, saved.bytes) == ("spring/mug-0.png", hashlib.sha256(content).hexdigest(), len(content))
     assert (saved.format, saved.width, saved.height, saved.alpha) == ("png", 64, 64, True)
     assert names(folder) == ["mug-0.png"]
+    spool.close()
+
+
+async def test_an_image_that_came_in_several_events_becomes_a_file(results: Results, folder: OutputFolder, tmp_path: Path) -> None:
+    content = picture("PNG", size=(200, 200))
+    text = text_of(content)
+    third = len(text) // 3
+    spool = Spool(tmp_path / "spool")
+    await spool.keep("att_1", 200, {}, f"{text[:third]}\n{text[-third:]}".encode())
+    first, last = (await spool.read("att_1")).body.decode().split()
+    whole = f"data:image/png;base64,{first}{text[third:-third]}{last}"
+    saved = await results.save_inline(folder, whole, attempt_id="att_1", stem="mug", index=0)
+    assert first.startswith("spool:")
+    assert saved.sha256 == hashlib.sha256(content).hexdigest()
     spool.close()
 
 
@@ -53,14 +68,26 @@ async def test_the_extension_is_what_the_bytes_are(results: Results, folder: Out
     assert saved.file == f"spring/mug-3.{extension}"
 
 
-async def test_a_download_becomes_a_file(results: Results, folder: OutputFolder) -> None:
-    part = folder.part("att_1", 1)
-    content = picture("JPEG")
-    for start in range(0, len(content), 100):
-        part.write(content[start : start + 100])
-    saved = await results.save_part(part, stem="mug")
-    assert saved.file == "spring/mug-1.jpg"
-    assert names(folder) == ["mug-1.jpg"]
+@pytest.mark.parametrize(("pixels", "in_memory"), [(48, True), (700, False)])
+async def test_a_download_becomes_a_file(results: Results, folder: OutputFolder, pixels: int, in_memory: bool) -> None:
+    arrival = Arrival(folder, "att_1", 1)
+    content = picture("PNG", size=(pixels, pixels))
+    for start in range(0, len(content), 1000):
+        arrival.write(content[start : start + 1000])
+    assert (arrival.part is None) is in_memory
+    saved = await results.save_arrival(arrival, stem="mug")
+    assert saved.file == "spring/mug-1.png"
+    assert names(folder) == ["mug-1.png"]
+    assert (folder.path / "mug-1.png").read_bytes() == content
+    assert saved.sha256 == hashlib.sha256(content).hexdigest()
+
+
+async def test_a_discarded_download_leaves_no_file(folder: OutputFolder) -> None:
+    for size in (10, SMALL + 1):
+        arrival = Arrival(folder, "att_1", 1)
+        arrival.write(bytes(size))
+        arrival.discard()
+    assert names(folder) == []
 
 
 async def test_a_large_literal_needs_no_spool(results: Results, folder: OutputFolder) -> None:
@@ -105,14 +132,18 @@ async def test_what_came_inline_and_is_no_image_leaves_nothing_but_the_spool(res
     assert names(folder) == []
 
 
-async def test_a_download_that_is_no_image_can_be_set_aside(results: Results, folder: OutputFolder, tmp_path: Path) -> None:
-    part = folder.part("att_1", 0)
-    part.write(picture()[:-1])
+@pytest.mark.parametrize("pixels", [48, 700])
+async def test_a_download_that_is_no_image_can_be_set_aside(
+    results: Results, folder: OutputFolder, tmp_path: Path, pixels: int
+) -> None:
+    arrival = Arrival(folder, "att_1", 0)
+    content = picture(size=(pixels, pixels))[:-1]
+    arrival.write(content)
     with pytest.raises(NotAnImage, match="cut short"):
-        await results.save_part(part, stem="mug")
-    kept = await results.set_aside(part)
+        await results.save_arrival(arrival, stem="mug")
+    kept = await results.set_aside(arrival)
     assert kept == tmp_path / "spool" / "att_1-0.unusable"
-    assert kept.read_bytes() == picture()[:-1]
+    assert kept.read_bytes() == content
     assert names(folder) == []
 
 
