@@ -25,11 +25,17 @@ def upgrade() -> None:
         sa.Column("breaker_failures", sa.Integer(), server_default="0", nullable=False),
         sa.Column("breaker_until", sa.Float(), nullable=True),
         sa.Column("learned", sa.JSON(), nullable=True),
-        sa.Column("spend_day", sa.Text(), nullable=True),
-        sa.Column("spend_reserved", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("spend_settled", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("budget_per_day", sa.BigInteger(), nullable=True),
         sa.CheckConstraint("(paused_at IS NULL) = (pause_code IS NULL)", name=op.f("ck_account_pause_has_a_reason")),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_account")),
+    )
+    op.create_table(
+        "account_day",
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("day", sa.Integer(), nullable=False),
+        sa.Column("booked", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["account"], ["account.name"], name=op.f("fk_account_day_account")),
+        sa.PrimaryKeyConstraint("account", "day", name=op.f("pk_account_day")),
     )
     op.create_table(
         "batch",
@@ -38,10 +44,11 @@ def upgrade() -> None:
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("created_at", sa.Float(), nullable=False),
         sa.Column("loaded_at", sa.Float(), nullable=False),
+        sa.Column("jobs", sa.Integer(), server_default="0", nullable=False),
         sa.Column("weight", sa.Integer(), server_default="1", nullable=False),
         sa.Column("budget", sa.BigInteger(), nullable=True),
-        sa.Column("spend_reserved", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("spend_settled", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("budget_lasts", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("booked", sa.BigInteger(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batch")),
         sa.UniqueConstraint("name", name=op.f("uq_batch_name")),
     )
@@ -59,6 +66,7 @@ def upgrade() -> None:
         sa.Column("cost_likely", sa.BigInteger(), nullable=True),
         sa.Column("cost_worst", sa.BigInteger(), nullable=True),
         sa.Column("spec", sa.JSON(), nullable=False),
+        sa.Column("seal", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("load", "position", name=op.f("pk_incoming")),
         sa.UniqueConstraint("load", "key", name=op.f("uq_incoming_load_key")),
     )
@@ -91,6 +99,7 @@ def upgrade() -> None:
         sa.Column("cost_likely", sa.BigInteger(), nullable=True),
         sa.Column("cost_worst", sa.BigInteger(), nullable=True),
         sa.Column("spec", sa.JSON(), nullable=False),
+        sa.Column("seal", sa.Text(), nullable=False),
         sa.Column("gone", sa.Boolean(), server_default=sa.text("0"), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("next_at", sa.Float(), nullable=True),
@@ -101,6 +110,8 @@ def upgrade() -> None:
         sa.Column("known_at", sa.Float(), nullable=True),
         sa.Column("deadline", sa.Float(), nullable=True),
         sa.Column("partial", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("part", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("parts_saved", sa.Integer(), server_default="0", nullable=False),
         sa.Column("error_code", sa.Text(), nullable=True),
         sa.Column("error_provider_code", sa.Text(), nullable=True),
         sa.Column("error_message", sa.Text(), nullable=True),
@@ -171,8 +182,9 @@ def upgrade() -> None:
         sa.Column("cost_settled", sa.BigInteger(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("message", sa.Text(), nullable=True),
-        sa.Column("lookups", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("resends", sa.Integer(), server_default="0", nullable=False),
         sa.Column("started_at", sa.Float(), nullable=False),
+        sa.Column("doubted_at", sa.Float(), nullable=True),
         sa.Column("answered_at", sa.Float(), nullable=True),
         sa.Column("ended_at", sa.Float(), nullable=True),
         sa.CheckConstraint(
@@ -273,3 +285,36 @@ def upgrade() -> None:
         sa.UniqueConstraint("attempt_id", "index", name=op.f("uq_image_attempt_id_index")),
     )
     op.create_index("ix_image_job_id", "image", ["job_id"], unique=False)
+    for trigger in _TRIGGERS:
+        op.execute(trigger)
+
+
+_TRIGGERS = (
+    """
+    CREATE TRIGGER attempt_fits_budget BEFORE INSERT ON attempt
+    BEGIN
+        SELECT RAISE(ABORT, 'budget') FROM batch
+        WHERE id = (SELECT batch_id FROM job WHERE id = NEW.job_id) AND budget IS NOT NULL AND (NEW.cost_reserved IS NULL OR booked + NEW.cost_reserved > budget);
+        SELECT RAISE(ABORT, 'budget_per_day')
+        FROM account LEFT JOIN account_day ON account_day.account = account.name AND account_day.day = CAST(NEW.started_at / 86400 AS INTEGER)
+        WHERE account.name = NEW.account AND budget_per_day IS NOT NULL
+            AND (NEW.cost_reserved IS NULL OR coalesce(booked, 0) + NEW.cost_reserved > budget_per_day);
+    END
+    """,
+    """
+    CREATE TRIGGER attempt_is_booked AFTER INSERT ON attempt WHEN CASE NEW.charged WHEN 'no' THEN 0 ELSE coalesce(NEW.cost_settled, NEW.cost_reserved, 0) END <> 0
+    BEGIN
+        UPDATE batch SET booked = booked + CASE NEW.charged WHEN 'no' THEN 0 ELSE coalesce(NEW.cost_settled, NEW.cost_reserved, 0) END WHERE id = (SELECT batch_id FROM job WHERE id = NEW.job_id);
+        INSERT INTO account_day (account, day, booked) VALUES (NEW.account, CAST(NEW.started_at / 86400 AS INTEGER), CASE NEW.charged WHEN 'no' THEN 0 ELSE coalesce(NEW.cost_settled, NEW.cost_reserved, 0) END)
+        ON CONFLICT (account, day) DO UPDATE SET booked = booked + excluded.booked;
+    END
+    """,
+    """
+    CREATE TRIGGER attempt_is_settled AFTER UPDATE OF charged, cost_reserved, cost_settled ON attempt WHEN CASE NEW.charged WHEN 'no' THEN 0 ELSE coalesce(NEW.cost_settled, NEW.cost_reserved, 0) END <> CASE OLD.charged WHEN 'no' THEN 0 ELSE coalesce(OLD.cost_settled, OLD.cost_reserved, 0) END
+    BEGIN
+        UPDATE batch SET booked = booked + CASE NEW.charged WHEN 'no' THEN 0 ELSE coalesce(NEW.cost_settled, NEW.cost_reserved, 0) END - CASE OLD.charged WHEN 'no' THEN 0 ELSE coalesce(OLD.cost_settled, OLD.cost_reserved, 0) END WHERE id = (SELECT batch_id FROM job WHERE id = NEW.job_id);
+        INSERT INTO account_day (account, day, booked) VALUES (NEW.account, CAST(NEW.started_at / 86400 AS INTEGER), CASE NEW.charged WHEN 'no' THEN 0 ELSE coalesce(NEW.cost_settled, NEW.cost_reserved, 0) END - CASE OLD.charged WHEN 'no' THEN 0 ELSE coalesce(OLD.cost_settled, OLD.cost_reserved, 0) END)
+        ON CONFLICT (account, day) DO UPDATE SET booked = booked + excluded.booked;
+    END
+    """,
+)

@@ -9,49 +9,75 @@ from dataclasses import replace
 from orchestrator.app.setup import Setup, make_private_folder
 from orchestrator.config import keys_of
 from orchestrator.engine.board import Board
+from orchestrator.engine.brake import Brake
+from orchestrator.engine.budget import Budget
 from orchestrator.engine.desk import Desk, desk_of
 from orchestrator.engine.news import Listener, News
 from orchestrator.engine.pulse import Pulse
 from orchestrator.engine.queue import Scope
+from orchestrator.engine.stirring import Stirring
 from orchestrator.engine.tools import Tools
-from orchestrator.jobs.accounts import SIMULATOR
+from orchestrator.jobs.accounts import SIMULATOR, AccountSettings
 from orchestrator.jobs.places import BadInput, Problem
 from orchestrator.jobs.secrets import Redactor, Secret
 from orchestrator.providers.base import Shape
-from orchestrator.results import DecodePool, Results, Spool
+from orchestrator.results import DecodePool, References, Results, Spool
 from orchestrator.simulator import Simulator, SimulatorOptions
 from orchestrator.store.accounts import AccountRow
 from orchestrator.store.store import Store
+from orchestrator.store.transitions import Transitions
 from orchestrator.transport.client import Transport
 from orchestrator.transport.files import Files
 
 
 async def assemble(
-    setup: Setup, stack: AsyncExitStack, store: Store, pool: DecodePool, scope: Scope, board: Board, listeners: Sequence[Listener]
+    setup: Setup,
+    stack: AsyncExitStack,
+    store: Store,
+    pool: DecodePool,
+    scope: Scope,
+    board: Board,
+    listeners: Sequence[Listener],
+    *,
+    lifts_pauses: bool = True,
 ) -> Tools:
-    """Return the tools for a run over `scope`; `stack` ends what has to be ended. Raises `BadInput` when a key is missing."""
+    """Return the tools for work over `scope`; `stack` ends what has to be ended. Raises `BadInput` when a key is missing.
+
+    A run lifts the pauses of its accounts, since the user says so by beginning it; what orders nothing leaves them.
+    """
     used = await store.accounts_of(scope.batches)
     rows = {name: row for name, row in (await store.accounts()).items() if name in used}
     keys = _keys(setup, rows)
     spool = Spool(setup.spool_folder)
     results = Results(setup.out, spool, pool)
     stack.push_async_callback(results.close)
-    desks = await _desks(setup, stack, store, rows)
+    if lifts_pauses:
+        for name in rows:
+            await store.lift_pause(name)
+    desks = await _desks(setup, stack, rows)
     pulse = Pulse(setup.clock)
     redact = Redactor(keys.values())
+    stirring = Stirring(board)
+    transitions = store.transitions("engine", stirring.step, redact)
+    budget = await _budget(setup, store, transitions, scope, rows)
+    news = News(setup.clock, redact, board.hear, budget.hear, *listeners)
     return Tools(
         clock=setup.clock,
         random=setup.random,
         store=store,
-        transitions=store.transitions("engine", board.step, redact),
+        transitions=transitions,
+        budget=budget,
         transport=await stack.enter_async_context(Transport(keys, redact)),
         files=await stack.enter_async_context(Files(setup.clock)),
         results=results,
+        references=References(setup.reference_folder, pool),
         spool=spool,
         providers=setup.registry,
         desks=desks,
-        news=News(setup.clock, redact, board.hear, *listeners),
+        news=news,
         pulse=pulse,
+        stirring=stirring,
+        brake=Brake(desks, news, pulse),
         out=setup.out,
         redact=redact,
         worker=f"{socket.gethostname()}:{os.getpid()}",
@@ -65,19 +91,32 @@ def _keys(setup: Setup, rows: Mapping[str, AccountRow]) -> dict[str, Secret]:
     return keys
 
 
-async def _desks(setup: Setup, stack: AsyncExitStack, store: Store, rows: Mapping[str, AccountRow]) -> dict[str, Desk]:
-    """Return the accounts at work; those at `simulator` get one in this process."""
+async def _budget(setup: Setup, store: Store, transitions: Transitions, scope: Scope, rows: Mapping[str, AccountRow]) -> Budget:
+    batches = [batch.id for batch in await store.batches() if batch.id in scope.batches and batch.budget is not None]
+    accounts = [name for name, row in rows.items() if row.settings.budget_per_day is not None]
+    return Budget(transitions, setup.clock, batches, accounts)
+
+
+async def _desks(setup: Setup, stack: AsyncExitStack, rows: Mapping[str, AccountRow]) -> dict[str, Desk]:
+    """Return the accounts at work."""
     desks = {}
     for name, row in rows.items():
-        has_tasks = setup.registry.shape(row.settings.provider) is Shape.TASK
+        has_tasks = setup.registry.shape(row.settings.provider, row.settings.options) is Shape.TASK
         desks[name] = desk_of(row, setup.clock, setup.random, has_tasks=has_tasks)
-        await store.lift_pause(name)
-    simulated = [desk for desk in desks.values() if desk.settings.base_url == SIMULATOR]
-    if simulated:
-        simulator = await stack.enter_async_context(Simulator(_rehearsal(setup)))
-        for desk in simulated:
-            desk.settings = replace(desk.settings, base_url=_address(simulator, desk.settings.provider))
+    for settings in await at_work(setup, stack, [desk.settings for desk in desks.values()]):
+        desks[settings.name].settings = settings
     return desks
+
+
+async def at_work(setup: Setup, stack: AsyncExitStack, accounts: Sequence[AccountSettings]) -> list[AccountSettings]:
+    """Return accounts with addresses that can be asked: for those at `simulator`, of one in this process."""
+    if all(account.base_url != SIMULATOR for account in accounts):
+        return list(accounts)
+    simulator = await stack.enter_async_context(Simulator(_rehearsal(setup)))
+    return [
+        replace(account, base_url=_address(simulator, account.provider)) if account.base_url == SIMULATOR else account
+        for account in accounts
+    ]
 
 
 def _address(simulator: Simulator, provider: str) -> str:

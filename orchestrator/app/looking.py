@@ -1,7 +1,6 @@
 """What only looks, or writes down the user's word: beside an engine that may be at work."""
 
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -9,15 +8,13 @@ from typing import Any
 
 from orchestrator.app.setup import CannotStart, NotFound, Setup
 from orchestrator.engine.receipts import receipt, receipts
-from orchestrator.jobs.lifecycle import State
 from orchestrator.manifest import Form, export
 from orchestrator.manifest.shape import json_of
-from orchestrator.results import Spool
 from orchestrator.store.opening import CannotOpen
 from orchestrator.store.operators import Chosen, Selection
 from orchestrator.store.reading import Batch, Overview, Story
+from orchestrator.store.spending import Spending
 from orchestrator.store.store import Store
-from orchestrator.transport.messages import Answer, Unreadable
 
 Action = Callable[[Store, Selection], Awaitable[list[Chosen]]]
 """The user's word on a selection of jobs, e.g. `lambda store, jobs: store.operators.retry(jobs)`."""
@@ -65,6 +62,11 @@ class Looking(Setup):
         async with self.store() as store:
             return {name: row.pause_message or "" for name, row in (await store.accounts()).items() if row.paused_at is not None}
 
+    async def money_of_today(self) -> list[Spending]:
+        """Return what the accounts with a budget per day have spent in this UTC day."""
+        async with self.store() as store:
+            return await store.money_of_today()
+
     async def jobs(self, selection: Selection, limit: int) -> list[dict[str, Any]]:
         """Return jobs as flat rows, in file order."""
         async with self.store() as store:
@@ -88,35 +90,6 @@ class Looking(Setup):
         async with self.store() as store:
             selection = replace(await self._selection(store, batch, keys), **narrowing)
             return await action(store, selection)
-
-    async def resolve(
-        self, action: Action, batch: str | None, keys: Sequence[str], code: str | None
-    ) -> tuple[list[Chosen], list[str]]:
-        """Carry out the user's word on uncertain jobs; return which they were, and the keys of those that need none.
-
-        A job whose answer lies readable in the spool is in no doubt: `resume` reads it, and nothing must be paid again.
-        """
-        async with self.store() as store:
-            selection = replace(await self._selection(store, batch, keys), states=(State.UNCERTAIN,), code=code)
-            rows = await store.list_jobs(selection, sys.maxsize)
-            answered = [str(row["key"]) for row in rows if await self._answered(row)]
-            doubtful = tuple(str(row["key"]) for row in rows if row["key"] not in answered)
-            acted = await action(store, replace(selection, keys=doubtful)) if doubtful else []
-            return acted, answered
-
-    async def _answered(self, row: Mapping[str, Any]) -> bool:
-        spool = Spool(self.spool_folder)
-        attempt = str(row["attempt_id"])
-        if not spool.has(attempt):
-            return False
-        spooled = await spool.read(attempt)
-        try:
-            self.registry.provider(row["provider"]).read_submission(
-                Answer(status=spooled.status, headers=spooled.headers, body=spooled.body)
-            )
-        except Unreadable:
-            return False
-        return spooled.status in range(200, 300)
 
     async def _selection(self, store: Store, batch: str | None, keys: Sequence[str]) -> Selection:
         batch_id = (await self.named(store, batch))[0].id if batch else None

@@ -6,9 +6,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from orchestrator.app.assembly import assemble
-from orchestrator.app.setup import CannotStart, Setup, make_private_folder
+from orchestrator.app.budgets import Reached, check_prices, left_before, reached
+from orchestrator.app.setup import CannotStart, NotFound, Setup, make_private_folder
 from orchestrator.batchfile import BatchFile, open_batch
 from orchestrator.config import Accounts, Overrides, keys_of
 from orchestrator.engine.board import Board
@@ -24,11 +26,12 @@ from orchestrator.jobs.lifecycle import State
 from orchestrator.jobs.places import BadInput, Problem
 from orchestrator.jobs.secrets import Redactor
 from orchestrator.manifest import Form, export
-from orchestrator.results import DecodePool, ForeignFolder, inspect, safe_name
+from orchestrator.results import DecodePool, ForeignFolder, References, inspect, safe_name
 from orchestrator.store.accounts import AccountInUse
-from orchestrator.store.loading import Loaded
+from orchestrator.store.door import Damaged, Unavailable
+from orchestrator.store.loading import BatchBudget, Loaded
 from orchestrator.store.lock import AlreadyRunning, EngineLock
-from orchestrator.store.opening import CannotOpen
+from orchestrator.store.opening import CannotOpen, damage
 from orchestrator.store.reading import Batch, Overview
 from orchestrator.store.store import Store
 
@@ -44,6 +47,8 @@ class Finished:
     overviews: tuple[Overview, ...]
     manifests: tuple[Path, ...]
     exit_code: int
+    reached: tuple[Reached, ...] = ()
+    """Budgets that ended it."""
 
 
 Listeners = Sequence[Listener]
@@ -58,7 +63,8 @@ class Running(Setup):
         """Check a batch file and send nothing; raise `BadInput`."""
         batch, accounts = self._read(file)
         async with DecodePool() as pool:
-            return await self._intake(batch, accounts, pool).check()
+            with TemporaryDirectory() as folder:  # what is only checked leaves nothing behind
+                return await self._intake(batch, accounts, pool, Path(folder)).check()
 
     async def run(self, file: Path, listeners: Listeners, begun: Begun) -> Finished:
         """Check, store and work until the batch is over; raise `BadInput` or `CannotStart`."""
@@ -82,6 +88,7 @@ class Running(Setup):
         async with self._engine(must_exist=True) as (store, pool):
             chosen = await self.named(store, name) if name else await self._unfinished(store)
             await self._refresh_accounts(store)
+            await self._replace_budget(store, chosen)
             return await self._work(store, pool, chosen, listeners, begun)
 
     def _leave_no_store(self) -> None:
@@ -96,16 +103,17 @@ class Running(Setup):
         accounts = Accounts(self.registry, self.settings, overrides, self.problems).of(batch.header)
         return batch, accounts
 
-    def _intake(self, batch: BatchFile, accounts: Mapping[str, AccountSettings], pool: DecodePool) -> Intake:
+    def _intake(self, batch: BatchFile, accounts: Mapping[str, AccountSettings], pool: DecodePool, copies: Path) -> Intake:
         defaults = {**self.settings.defaults, **batch.header.defaults}
         surroundings = Surroundings(
             accounts=accounts,
             default_account=self.options.account or _text(defaults.get("account")),
             default_model=self.options.model or _text(defaults.get("model")),
+            has_budget=self._budget(batch).amount is not None,
             replaced_account=_text(batch.header.defaults.get("account")) if self.options.account else None,
             rehearsal=self.options.simulate,
             registry=self.registry,
-            pictures=Pictures(partial(inspect, pool)),
+            pictures=Pictures(partial(inspect, pool), References(copies, pool)),
         )
         return Intake(batch, surroundings, self.problems)
 
@@ -115,10 +123,24 @@ class Running(Setup):
         def check_keys(used: list[AccountSettings]) -> None:
             keys_of({account.name: account for account in used}, self.problems)
 
+        intake, budget = self._intake(batch, accounts, pool, self.reference_folder), self._budget(batch)
         try:
-            return await self._intake(batch, accounts, pool).load(store.loading(), self.options.changed, str(file), check_keys)
+            return await intake.load(store.loading(), self.options.changed, str(file), budget, check_keys)
         except AccountInUse as error:
             raise BadInput([Problem(message=str(error))]) from error
+
+    def _budget(self, batch: BatchFile) -> BatchBudget:
+        """Return what the batch may cost: the flag wins over the file, the file over the settings."""
+        if self.options.budget is not None:
+            return BatchBudget(amount=self.options.budget, lasts=True)
+        return BatchBudget(amount=batch.header.budget if batch.header.budget is not None else self.settings.budget)
+
+    async def _replace_budget(self, store: Store, batches: Sequence[Batch]) -> None:
+        if self.options.budget is None:
+            return
+        if len(batches) != 1:
+            raise NotFound(f"--budget is for one batch: say which, `resume BATCH`; {len(batches)} are unfinished")
+        await store.set_budget(batches[0].id, self.options.budget)
 
     def _report(self, loaded: Loaded, listeners: Listeners) -> None:
         news = News(self.clock, Redactor(), *listeners)
@@ -145,14 +167,21 @@ class Running(Setup):
                 if must_exist:
                     self.must_exist()
                 make_private_folder(self.database.absolute().parent)
+                self.warn_if_open()
                 stack.enter_context(EngineLock(self.database))
                 store = await stack.enter_async_context(Store.open(self.database, self.clock))
+                await store.check()
             except (AlreadyRunning, CannotOpen) as error:
                 raise CannotStart(str(error)) from error
             except OSError as error:
                 raise CannotStart(f"the store {self.database} cannot be used: {error.strerror or error}") from error
             pool = await stack.enter_async_context(DecodePool())
-            yield store, pool
+            try:
+                yield store, pool
+            except Damaged as error:
+                raise CannotStart(damage(self.database, str(error))) from error
+            except Unavailable as error:
+                raise CannotStart(f"the store {self.database} cannot be written: {error}") from error
 
     async def _work(
         self, store: Store, pool: DecodePool, batches: Sequence[Batch], listeners: Listeners, begun: Begun
@@ -161,6 +190,7 @@ class Running(Setup):
         board = Board(self.clock)
         board.begin(await store.counts(scope.batches))
         cancelled = board.states[State.CANCELLED]
+        await check_prices(store, scope)
         async with AsyncExitStack() as stack:
             tools = await assemble(self, stack, store, pool, scope, board, listeners)
             self._claim_folders(tools, batches)
@@ -171,11 +201,14 @@ class Running(Setup):
             outcome = await runtime.run()
         if outcome.ending is Ending.ABORTED:
             return Finished(outcome=outcome, overviews=(), manifests=(), exit_code=130)
-        manifests = tuple([await self._write_manifest(store, batch) for batch in batches])
+        if outcome.damaged:
+            raise CannotStart(damage(self.database, str(outcome.halted)))
+        manifests = tuple([path for batch in batches if (path := await self._manifest(store, batch, outcome))])
         overviews = tuple([await store.overview(batch) for batch in batches])
         troubled = board.troubled or sum(o.states.get(State.CANCELLED, 0) for o in overviews) > cancelled
         code = _exit_code(outcome, overviews, troubled=bool(troubled))
-        return Finished(outcome=outcome, overviews=overviews, manifests=manifests, exit_code=code)
+        ended_by = await reached(store, scope, outcome.shortages)
+        return Finished(outcome=outcome, overviews=overviews, manifests=manifests, exit_code=code, reached=ended_by)
 
     def _claim_folders(self, tools: Tools, batches: Sequence[Batch]) -> None:
         try:
@@ -198,8 +231,8 @@ class Running(Setup):
             likely=figures.likely,
             worst=figures.worst,
             unpriced=figures.unpriced,
-            budget=None,
             simulated=await self._is_rehearsal(tools.store, scope),
+            **await left_before(tools.store, scope),
         )
 
     async def _is_rehearsal(self, store: Store, scope: Scope) -> bool:
@@ -210,9 +243,15 @@ class Running(Setup):
     async def _unfinished(self, store: Store) -> list[Batch]:
         return [batch for batch in await store.batches() if await store.is_unfinished(batch.id)]
 
-    async def _write_manifest(self, store: Store, batch: Batch) -> Path:
+    async def _manifest(self, store: Store, batch: Batch, outcome: Outcome) -> Path | None:
+        """Write a batch's manifest; None where the disk that ended the run does not take that either."""
         target = self.out / safe_name(batch.name) / "manifest.jsonl"
-        await export(receipts(store.stories(batch.id)), (), Form.JSONL, target)
+        try:
+            await export(receipts(store.stories(batch.id)), (), Form.JSONL, target)
+        except OSError:
+            if outcome.halted is None:
+                raise
+            return None
         return target
 
 

@@ -1,15 +1,17 @@
 """What every use of the program begins with: options, settings, adapters, and where store and results lie."""
 
 import os
+import stat
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from random import Random
 
 from orchestrator.batchfile import Problems
 from orchestrator.config import FileSettings, read_settings
 from orchestrator.jobs.clock import Clock, SystemClock
-from orchestrator.jobs.places import Problem
+from orchestrator.jobs.places import Problem, Severity
 from orchestrator.providers.registry import Registry
 from orchestrator.store.loading import Changed
 from orchestrator.store.opening import CannotOpen
@@ -38,6 +40,8 @@ class Options:
     account: str | None = None
     model: str | None = None
     concurrency: int | None = None
+    budget: Decimal | None = None
+    """USD that the batch may cost; stored with it."""
     encoding: str | None = None
     limit: int | None = None
     only: str | None = None
@@ -93,6 +97,21 @@ class Setup:
     def spool_folder(self) -> Path:
         """Where raw answers lie until their images are saved: beside the store, private."""
         return self.database.with_name(f"{self.database.stem}.spool")
+
+    @property
+    def reference_folder(self) -> Path:
+        """Where the copies of the user's images lie that are sent instead of them: beside the store, private."""
+        return self.database.with_name(f"{self.database.stem}.references")
+
+    def warn_if_open(self) -> None:
+        """Warn of a store that others may read, or whose folder they may write to: who can swap it decides what is paid."""
+        folder = self.database.absolute().parent
+        if folder.stat().st_mode & stat.S_IWOTH:
+            message = f"everybody may write to {folder}, where the store lies; keep the store in a folder of your own"
+            self.problems.add(message, severity=Severity.WARNING)
+        if self.database.exists() and self.database.stat().st_mode & 0o077:
+            message = f"others may open the store {self.database}; make it private: chmod 600"
+            self.problems.add(message, severity=Severity.WARNING)
 
     def _today(self) -> date:
         return datetime.fromtimestamp(self.clock.now(), UTC).date()

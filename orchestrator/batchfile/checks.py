@@ -10,17 +10,13 @@ from orchestrator.batchfile.problems import Problems
 from orchestrator.batchfile.wording import hint, shown
 from orchestrator.jobs.keys import MAX_KEY_LENGTH
 from orchestrator.jobs.places import FieldPath, Severity
-from orchestrator.jobs.spec import Json
+from orchestrator.jobs.spec import Json, ParentImage
 
 HIGHEST_PRIORITY = 1_000_000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _DIGITS = re.compile(r"\s*[+-]?\d+\s*")
 
-LATER: Mapping[str, str] = {
-    "budget": "leave it out and split the jobs into batches you can afford",
-    "continues": "name the first image in `references` of another batch",
-    "fan_out": "ask for several images with `n`, or write the job several times",
-}
+LATER: Mapping[str, str] = {}
 """Fields of coming versions, with what to do until then. Ignoring one would order something else than was asked for."""
 
 
@@ -92,11 +88,11 @@ class EntryChecker:
         if text is None:
             return None
         if len(text) > MAX_KEY_LENGTH:
-            self.wrong(f"id must be at most {MAX_KEY_LENGTH} characters long; got {len(text)}", path)
+            self.wrong(f"{_dotted(path)} must be at most {MAX_KEY_LENGTH} characters long; got {len(text)}", path)
         elif _CONTROL.search(text):
-            self.wrong(f"id must not have control characters or line breaks; got {shown(text)}", path)
+            self.wrong(f"{_dotted(path)} must not have control characters or line breaks; got {shown(text)}", path)
         elif text != text.strip():
-            self.wrong(f"id must not begin or end with a blank; got {shown(text)}", path)
+            self.wrong(f"{_dotted(path)} must not begin or end with a blank; got {shown(text)}", path)
         else:
             return text
         return None
@@ -157,20 +153,18 @@ class EntryChecker:
         self.wrong(f"{_dotted(path)} must be text or a number: put it in quotes; got {found}", path)
         return found
 
-    def references(self, path: FieldPath, value: Json) -> tuple[str, ...] | None:
-        """Accept a list of paths and URLs, or a single one."""
+    def references(self, path: FieldPath, value: Json) -> tuple[str | ParentImage, ...] | None:
+        """Accept a list of paths, URLs and images of other jobs, or a single one."""
         if not isinstance(value, list):
             single = self.image(path, value)
             return None if single is None else (single,)
         found = [self.image((*path, index), reference) for index, reference in enumerate(value)]
         return tuple(reference for reference in found if reference is not None)
 
-    def image(self, path: FieldPath, value: Json) -> str | None:
-        """Accept a path or a URL."""
+    def image(self, path: FieldPath, value: Json) -> str | ParentImage | None:
+        """Accept a path, a URL, or an image of another job: `{job: KEY, image: 0}`."""
         if isinstance(value, dict):
-            advice = "run that job first, then name its file here in another batch"
-            self.wrong(f"`{{job: ..., image: ...}}` in {_dotted(path)} is not supported yet; {advice}", path)
-            return None
+            return self._parent_image(path, value)
         text = value if isinstance(value, str) else self.entry.texts.get(path)
         if text is None:
             self.wrong(f"{_dotted(path)} must be a path or an http(s) URL; got {shown(value)}", path)
@@ -180,6 +174,23 @@ class EntryChecker:
         except ValueError as error:
             self.wrong(f"{_dotted(path)} {error}", path)
             return None
+
+    def _parent_image(self, path: FieldPath, value: dict[str, Json]) -> ParentImage | None:
+        unknown = value.keys() - {"job", "image"}
+        if unknown or "job" not in value:
+            found = f"got the names {', '.join(map(shown, value))}" if value else "got an empty mapping"
+            self.wrong(f"{_dotted(path)} must name another job as {{job: KEY, image: 0}}; {found}", path)
+            return None
+        key = self.key((*path, "job"), value["job"])
+        image = self.whole_number((*path, "image"), value.get("image", 0), 0)
+        return None if key is None or image is None else ParentImage(job=key, image=image)
+
+    def switch(self, path: FieldPath, value: Json) -> bool | None:
+        """Accept true or false."""
+        if isinstance(value, bool):
+            return value
+        self.wrong(f"{_dotted(path)} must be true or false; got {shown(value)}", path)
+        return None
 
 
 Check = Callable[[EntryChecker, FieldPath, Json], Json]
@@ -201,11 +212,17 @@ DEFAULT_CHECKS: Mapping[str, Check] = {
     "extra": EntryChecker.mapping,
     "references": EntryChecker.references,
     "mask": EntryChecker.image,
+    "fan_out": EntryChecker.switch,
     "vars": EntryChecker.variables,
     "meta": EntryChecker.mapping,
     "priority": EntryChecker.priority,
 }
 """The fields that `defaults` may give."""
 
-JOB_CHECKS: Mapping[str, Check] = {"id": EntryChecker.key, "prompt": EntryChecker.prompt, **DEFAULT_CHECKS}
+JOB_CHECKS: Mapping[str, Check] = {
+    "id": EntryChecker.key,
+    "prompt": EntryChecker.prompt,
+    "continues": EntryChecker.key,
+    **DEFAULT_CHECKS,
+}
 """The fields of a job (design.md 6)."""

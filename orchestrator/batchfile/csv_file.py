@@ -46,6 +46,7 @@ def _typed(cell: str) -> Json:
 _CONVERSIONS: Mapping[str, Callable[[str], Json]] = {
     "n": _whole,
     "priority": _whole,
+    "fan_out": _typed,
     "references": _list,
     "params": _typed,
 }

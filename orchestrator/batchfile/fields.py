@@ -8,6 +8,7 @@ from orchestrator.batchfile.checks import DEFAULT_CHECKS, JOB_CHECKS, EntryCheck
 from orchestrator.batchfile.entry import DraftPlaces, Entry
 from orchestrator.batchfile.problems import Problems
 from orchestrator.batchfile.prompts import Filled, fill
+from orchestrator.batchfile.refusals import refuse_formats, refuse_keys
 from orchestrator.batchfile.seen_keys import SeenKeys
 from orchestrator.batchfile.wording import hint, shown
 from orchestrator.jobs.places import FieldPath, Place, Places
@@ -22,6 +23,8 @@ _UNSET: Mapping[str, Json] = {
     "n": None,
     "references": (),
     "mask": None,
+    "continues": None,
+    "fan_out": False,
     "priority": 0,
 }
 _NOTHING: Mapping[str, Json] = {}
@@ -50,12 +53,12 @@ class JobReader:
 
     def _read_defaults(self, entry: Entry) -> dict[str, Json]:
         checker = EntryChecker(entry, self._problems, self._folder)
-        return _settled(checker, checker.given(DEFAULT_CHECKS))
+        return _allowed(checker, _settled(checker, checker.given(DEFAULT_CHECKS)))
 
     def read(self, entry: Entry, number: int, keys: SeenKeys) -> Row | None:
         """Return the row of one entry, or None when something is wrong with it; every problem is noted."""
         checker = EntryChecker(entry, self._problems, self._folder)
-        given = _settled(checker, checker.given(JOB_CHECKS))
+        given = _allowed(checker, _settled(checker, checker.given(JOB_CHECKS)))
         self._refuse_blanks(checker)
         _refuse_second_use(checker, given, keys)
         prompt = self._prompt(checker, given)
@@ -99,6 +102,8 @@ class JobReader:
             extra={**base.get("extra", _NOTHING), **given.get("extra", _NOTHING)},
             references=taken["references"],
             mask=taken["mask"],
+            continues=taken["continues"],
+            fan_out=taken["fan_out"],
             meta={**base.get("meta", _NOTHING), **given.get("meta", _NOTHING)},
             priority=taken["priority"],
         )
@@ -119,6 +124,14 @@ def _refuse_second_use(checker: EntryChecker, given: Mapping[str, Json], keys: S
     first = keys.first_line(key, checker.entry.place.line) if key is not None else None
     if first is not None:
         checker.wrong_at_job(f"id {shown(key)} is already used by the job in line {first}", ("id",))
+    elif key is not None and (alike := keys.alike_line(key, checker.entry.place.line)) is not None:
+        checker.doubt(f"id {shown(key)} differs in letter case alone from that in line {alike}, and so will their files", ("id",))
+
+
+def _allowed(checker: EntryChecker, given: dict[str, Json]) -> dict[str, Json]:
+    refuse_keys(checker)
+    refuse_formats(checker, given)
+    return given
 
 
 def _settled(checker: EntryChecker, given: dict[str, Json]) -> dict[str, Json]:

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from orchestrator.jobs.places import Place
 from orchestrator.jobs.spec import Json
@@ -22,6 +23,8 @@ class Header:
     """Settings of each account as written; their values are not checked here."""
     account_places: Mapping[tuple[str, ...], Place] = field(default_factory=dict)
     """Where ("studio",) and ("studio", "concurrency") stand."""
+    budget: Decimal | None = None
+    """USD that the whole batch may cost; None where the file does not say."""
     defaults: Mapping[str, Json] = field(default_factory=dict)
     """Checked like a job: `quality` and `output_format` are in `params`, `size` and `n` are not."""
 

@@ -94,6 +94,7 @@ def _open_yaml(path: Path, encoding: str | None, problems: Problems) -> BatchFil
         accounts=top.accounts,
         account_places=top.account_places,
         defaults=reader.defaults,
+        budget=top.budget,
     )
     return BatchFile(path=path, header=header, entries=file.entries, reader=reader, problems=problems)
 

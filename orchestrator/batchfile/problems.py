@@ -3,9 +3,14 @@
 from collections import Counter
 
 from orchestrator.jobs.places import BadInput, Place, Problem, Severity
+from orchestrator.jobs.secrets import Redactor
 
 MOST_KEPT = 1000
 """Problems kept of each severity; the rest are only counted, so that a million bad rows do not fill the memory."""
+
+
+_redact = Redactor()
+"""Problems quote what they found, and that may be a key where none belongs."""
 
 
 class Problems:
@@ -20,7 +25,7 @@ class Problems:
 
     def add(self, message: str, place: Place | None = None, severity: Severity = Severity.ERROR) -> None:
         """Note one problem; `message` is a clause without a full stop, `place` says where in the file."""
-        problem = Problem(message=message, place=place, severity=severity)
+        problem = Problem(message=_redact(message), place=place, severity=severity)
         if problem in self._kept:
             return
         self._counts[severity] += 1

@@ -15,6 +15,8 @@ from yaml.events import (
     SequenceStartEvent,
 )
 
+from orchestrator.batchfile.text import LONGEST_LINE
+
 try:
     from yaml import CSafeLoader as _Loader
 except ImportError:  # PyYAML was built without libyaml; its own parser says the same, slower
@@ -22,6 +24,8 @@ except ImportError:  # PyYAML was built without libyaml; its own parser says the
 
 _FREE_EXPANSION = 100_000
 _MOST_EXPANSION = 20
+_LONGEST_PIECE = LONGEST_LINE + 2**16
+"""Bytes that may pass without an event: the longest text, and what the parser reads ahead."""
 _SCALAR_UNIT = 256
 """Characters of a scalar that count as one event."""
 
@@ -50,7 +54,7 @@ class Events:
     """
 
     def __init__(self, stream: IO[Any]) -> None:
-        self._stream = stream
+        self._stream = _Bounded(stream)
         self._anchors: dict[str, list[Event]] = {}
         self._recordings: list[_Recording] = []
         self._read = 0
@@ -63,6 +67,7 @@ class Events:
         try:
             while (event := next_event()) is not None:
                 self._read += 1
+                self._stream.passed(event)
                 if self._recordings or getattr(event, "anchor", None):
                     self._record(event)
                 if type(event) is AliasEvent:
@@ -96,6 +101,27 @@ class Events:
                 yield from self._played(event)
             else:
                 yield event
+
+
+class _Bounded:
+    """Reads a stream for the parser, and stops it in the middle of a text that is longer than any job needs."""
+
+    def __init__(self, stream: IO[Any]) -> None:
+        self._stream = stream
+        self._last: Event | None = None
+        self._since = 0
+
+    def read(self, size: int = -1, /) -> Any:  # noqa: ANN401 - bytes or text, as the stream has it
+        """Return the next piece; raise `Refused` when it belongs to what is too long."""
+        piece = self._stream.read(size)
+        self._since += len(piece)
+        if self._since > _LONGEST_PIECE and self._last is not None:
+            raise Refused("the text that follows here is longer than 4 MiB; is a closing quote missing?", self._last)
+        return piece
+
+    def passed(self, event: Event) -> None:
+        """Note that something ended, so that counting begins anew."""
+        self._last, self._since = event, 0
 
 
 class _Recording:

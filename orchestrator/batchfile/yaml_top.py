@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from yaml.events import Event, ScalarEvent
 
@@ -10,10 +11,11 @@ from orchestrator.batchfile.entry import Entry
 from orchestrator.batchfile.header import is_legal, legal_name
 from orchestrator.batchfile.wording import hint, shown
 from orchestrator.batchfile.yaml_values import Composer, Notes
+from orchestrator.jobs.money import usd
 from orchestrator.jobs.places import Place
 from orchestrator.jobs.spec import Json
 
-TOP_NAMES = ("batch", "accounts", "defaults", "jobs")
+TOP_NAMES = ("batch", "accounts", "defaults", "budget", "jobs")
 
 
 @dataclass(kw_only=True)
@@ -24,6 +26,7 @@ class Top:
     accounts: dict[str, Mapping[str, Json]] = field(default_factory=dict)
     account_places: dict[tuple[str, ...], Place] = field(default_factory=dict)
     defaults: Entry | None = None
+    budget: Decimal | None = None
 
     def take(self, name: ScalarEvent, composer: Composer) -> None:
         """Read the value that follows a top-level name other than `jobs`."""
@@ -34,6 +37,8 @@ class Top:
             self._take_accounts(first, composer)
         elif name.value == "defaults":
             self._take_defaults(first, composer)
+        elif name.value == "budget":
+            self._take_budget(first, composer)
         else:
             composer.wrong(_unknown(name.value), name)
             composer.skip(first)
@@ -66,6 +71,16 @@ class Top:
 
     def _take_defaults(self, first: Event, composer: Composer) -> None:
         self.defaults = composer.entry(first, "defaults must be a mapping of fields to values", optional=True)
+
+    def _take_budget(self, first: Event, composer: Composer) -> None:
+        notes = Notes()
+        value = composer.node(first, (), notes)
+        if value is None:
+            return
+        try:
+            self.budget = usd(notes.texts.get((), value))  # the text, since a float would not be what was written
+        except ValueError as error:
+            composer.wrong(f"budget {error}", first)
 
 
 def _unknown(name: str) -> str:

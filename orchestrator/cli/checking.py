@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from pathlib import Path
 
+from orchestrator.app import App
 from orchestrator.cli.event_words import costs, json_line
 from orchestrator.cli.options import Reading, Voice, Where
 from orchestrator.cli.settings import app_of
@@ -14,11 +15,16 @@ async def validate(file: Path, where: Where, voice: Voice, reading: Reading) -> 
     """Say what a batch file asks for; raise `BadInput` with every problem."""
     app = app_of(where, reading)
     totals = asdict(await app.validate(file))
-    for warning in app.warnings:
-        if not voice.quiet:
-            say(harmless(str(warning)))
+    say_warnings(app, voice)
     if voice.json:
         print(json_line(totals))
     elif not voice.quiet:
         print(f"{counted(totals['jobs'], 'job')}, {counted(totals['images'], 'image')}; {costs(totals)}; no problems")
     return 0
+
+
+def say_warnings(app: App, voice: Voice) -> None:
+    """Say what the user should know of a file that may run all the same."""
+    for warning in app.warnings:
+        if not voice.quiet:
+            say(harmless(str(warning)))

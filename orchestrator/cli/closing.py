@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestrator.app import App, Finished
 from orchestrator.cli.again import Again
+from orchestrator.cli.budget_words import budget_reached
 from orchestrator.cli.event_words import spent, stake
 from orchestrator.cli.words import brief, counted, harmless, state_counts
 from orchestrator.engine.runtime import Ending
@@ -44,6 +45,9 @@ async def _body(app: App, overview: Overview, again: Again) -> list[str]:
     lines = [_row("cost", _cost(overview))]
     if overview.partial:
         lines.append(_row("partial", f"{counted(overview.partial, 'job')} with fewer images than asked for"))
+    if overview.degraded:
+        not_as_asked = counted(overview.degraded, "image")
+        lines.append(_row("degraded", f"{not_as_asked} not as asked for: kept, and told of in the manifest"))
     if overview.gone:
         lines.append(_row("gone", f"{counted(overview.gone, 'job')} no longer in the file: kept in the store, not sent"))
     failed = overview.states.get(State.FAILED, 0) + overview.states.get(State.EXPIRED, 0)
@@ -97,11 +101,13 @@ def _ending(finished: Finished, again: Again) -> Iterator[str]:
         yield _row("paused", f"{harmless(account)}: {failure.code}: {brief(failure.message)}")
     if finished.outcome.halted:
         yield _row("halted", brief(finished.outcome.halted))
+    for each in finished.reached:
+        yield _row("budget", budget_reached(each, again))
     names = [overview.batch.name for overview in finished.overviews]
     line = again.line("resume", *names) if len(names) == 1 else again.line("resume")
     if finished.outcome.ending is Ending.DRAINED:
         yield f"stopped in order; go on with: {line}"
-    elif finished.outcome.ending is Ending.PAUSED:
+    elif finished.outcome.ending is Ending.PAUSED and (finished.outcome.paused or finished.outcome.halted):
         yield f"paused; when the cause is gone: {line}"
     elif waiting := sum(jobs for each in finished.overviews for state, jobs in each.states.items() if state not in AT_REST):
         yield f"{counted(waiting, 'job')} left to do: {line}"

@@ -1,5 +1,6 @@
 """The commands and their help. Each imports its work when it is called, so that `--help` answers at once."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,6 +12,7 @@ from orchestrator.cli.options import (
     ALOUD,
     AS_IT_IS,
     HERE,
+    Budget,
     Code,
     InPlace,
     Paced,
@@ -19,6 +21,7 @@ from orchestrator.cli.options import (
     States,
     Switch,
     Voiced,
+    amount,
 )
 from orchestrator.cli.simulator_options import QUICK_AND_HEALTHY, Behaviour
 
@@ -107,6 +110,35 @@ async def validate(file: Path, /, *, sent: ReadAs = AS_IT_IS, where: InPlace = H
     from orchestrator.cli import checking  # noqa: PLC0415
 
     return await checking.validate(file, where, voice, sent)
+
+
+@program.command(sort_key=4)
+async def plan(
+    file: Path,
+    /,
+    *,
+    check: Annotated[bool, Switch] = False,
+    budget: Budget = None,
+    sent: ReadAs = AS_IT_IS,
+    where: InPlace = HERE,
+    voice: Voiced = ALOUD,
+) -> int:
+    """Say what a run would send, what it may cost, what is done already, and how far the budget reaches. Sends nothing.
+
+    Parameters
+    ----------
+    file
+        The batch: YAML, CSV or JSONL.
+    check
+        Only check the file, as `validate` does.
+    budget
+        USD that the batch might cost at worst, to see how far they reach.
+    """
+    from orchestrator.cli import checking, planning  # noqa: PLC0415
+
+    if check:
+        return await checking.validate(file, where, voice, sent)
+    return await planning.plan(file, budget, where, voice, sent)
 
 
 @program.command(sort_key=5)
@@ -230,6 +262,7 @@ async def resolve(  # noqa: PLR0913 - one option per answer the user may give
     resubmit: Annotated[bool, Switch] = False,
     not_charged: Annotated[bool, Switch] = False,
     give_up: Annotated[bool, Switch] = False,
+    max_cost: Annotated[Decimal | None, Parameter(validator=amount)] = None,
     error: Code = None,
     batch: str | None = None,
     where: InPlace = HERE,
@@ -244,13 +277,15 @@ async def resolve(  # noqa: PLR0913 - one option per answer the user may give
     all_
         Every uncertain job instead of keys.
     adopt
-        This is its task at the provider: fetch the result of it.
+        This is its task at the provider, which is asked whether it knows it: fetch the result of it.
     resubmit
         Pay again, knowingly.
     not_charged
         They cost nothing, I looked it up: send them again.
     give_up
         Let them fail; what they may have cost stays in the books.
+    max_cost
+        USD that --resubmit may pay again at worst; if all of it may cost more, nothing is changed.
     error
         Only jobs that are uncertain for this reason, an error code.
     batch
@@ -258,11 +293,34 @@ async def resolve(  # noqa: PLR0913 - one option per answer the user may give
     """
     from orchestrator.cli import deciding  # noqa: PLC0415
 
-    answer = deciding.Answer(adopt=adopt, resubmit=resubmit, not_charged=not_charged, give_up=give_up)
+    answer = deciding.Answer(adopt=adopt, resubmit=resubmit, not_charged=not_charged, give_up=give_up, max_cost=max_cost)
     return await deciding.resolve(deciding.Chosen(keys=keys, every=all_, code=error, batch=batch), answer, where, voice)
 
 
 @program.command(sort_key=11)
+async def verify(
+    batch: str | None = None,
+    /,
+    *,
+    repair: Annotated[bool, Switch] = False,
+    where: InPlace = HERE,
+    voice: Voiced = ALOUD,
+) -> int:
+    """Hold store and results against each other, and name every file or row that is missing, foreign or changed.
+
+    Parameters
+    ----------
+    batch
+        Which batch; all of them without a name.
+    repair
+        Give images their files again from where that costs nothing; orders nothing.
+    """
+    from orchestrator.cli import verifying  # noqa: PLC0415
+
+    return await verifying.verify(batch, where, voice, repair=repair)
+
+
+@program.command(sort_key=12)
 async def simulate(
     *,
     provider: Literal["toapis", "openai", "openai-images", "openai-edits"] = "toapis",

@@ -1,10 +1,11 @@
 """`retry`, `cancel`, `resolve`: the user's word on jobs, and what came of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from decimal import Decimal
 from fnmatch import fnmatchcase
 
-from orchestrator.app import Action, App
+from orchestrator.app import App, CannotResolve, Resolved
 from orchestrator.cli.again import Again
 from orchestrator.cli.event_words import json_line
 from orchestrator.cli.options import Voice, Where
@@ -35,8 +36,8 @@ class Chosen:
         """Raise `Refused` unless it is clear which jobs are meant."""
         if self.keys and self.every:
             raise Refused("say either keys or --all, not both")
-        if not self.keys and not self.every:
-            raise Refused("say which jobs: their keys, or --all")
+        if not self.keys and not self.every and self.code is None and self.batch is None:
+            raise Refused("say which jobs: their keys, --all, or all of an --error or --batch")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,26 +48,29 @@ class Answer:
     resubmit: bool
     not_charged: bool
     give_up: bool
+    max_cost: Decimal | None = None
+    """USD that `resubmit` may pay again at worst, all jobs together."""
 
     def check(self) -> None:
         """Raise `Refused` unless exactly one is given."""
-        if sum(bool(getattr(self, field.name)) for field in fields(self)) != 1:
+        if sum((self.adopt is not None, self.resubmit, self.not_charged, self.give_up)) != 1:
             raise Refused("say exactly one of --adopt TASK_ID, --resubmit, --not-charged, --give-up")
+        if self.max_cost is not None and not self.resubmit:
+            raise Refused("--max-cost limits what --resubmit may pay again, and means nothing without it")
 
-    def action(self) -> Action:
-        """Return what to do to the jobs."""
-
-        async def act(store: Store, jobs: Selection) -> list[operators.Chosen]:
+    async def carry_out(self, app: App, chosen: Chosen) -> Resolved:
+        """Do it to the jobs; raise `Refused` where it cannot be done as asked."""
+        try:
             if self.adopt is not None:
-                return await store.operators.adopt(jobs, self.adopt)
-            verb = (
-                store.operators.resubmit if self.resubmit
-                else store.operators.not_charged if self.not_charged
-                else store.operators.give_up
-            )  # fmt: skip
-            return await verb(jobs)
+                return await app.adopt(self.adopt, chosen.batch, chosen.keys)
+            return await app.resolve(self._act, chosen.batch, chosen.keys, chosen.code)
+        except (CannotResolve, operators.TaskTaken, operators.TooDear) as error:
+            raise Refused(f"{error}; nothing was changed") from error
 
-        return act
+    async def _act(self, store: Store, jobs: Selection) -> list[operators.Chosen]:
+        if self.resubmit:
+            return await store.operators.resubmit(jobs, self.max_cost)
+        return await (store.operators.not_charged(jobs) if self.not_charged else store.operators.give_up(jobs))
 
     @property
     def meaning(self) -> str:
@@ -82,12 +86,12 @@ async def retry(chosen: Chosen, where: Where, voice: Voice) -> int:
     """Put jobs back in line and return the exit code."""
     chosen.check()
     app = app_of(where)
-    leaving = _WENT_WRONG if chosen.every else (*_WENT_WRONG, State.CANCELLED)
-    narrowing = {"states": leaving, "code": chosen.code}
-    acted = await app.act(lambda store, jobs: store.operators.retry(jobs), chosen.batch, chosen.keys, **narrowing)
-    _tell(acted, "sent again, as new paid requests", voice)
-    _say_resume(acted, where, voice)
-    return await _told_of_others(app, chosen, [job.key for job in acted], "retried", leaving)
+    leaving = (*_WENT_WRONG, State.CANCELLED) if chosen.keys else _WENT_WRONG
+    done = await app.retry(chosen.batch, chosen.keys, states=leaving, code=chosen.code)
+    _tell(done.acted, "sent again, as new paid requests", voice)
+    _say_answered(done, where)
+    _say_resume(done.acted, where, voice)
+    return await _told_of_others(app, chosen, _keys(done), "retried", leaving)
 
 
 async def cancel(chosen: Chosen, where: Where, voice: Voice) -> int:
@@ -106,16 +110,22 @@ async def resolve(chosen: Chosen, answer: Answer, where: Where, voice: Voice) ->
     if answer.adopt is not None and len(chosen.keys) != 1:
         raise Refused("a task belongs to one job: say --adopt TASK_ID with exactly one key")
     app = app_of(where)
-    acted, answered = await app.resolve(answer.action(), chosen.batch, chosen.keys, chosen.code)
-    if answer.adopt is not None and len(acted) > 1:
-        raise Refused(f"a task belongs to one job, and {chosen.keys[0]} means {counted(len(acted), 'job')}; nothing was changed")
-    _tell(acted, answer.meaning, voice)
-    if answered:
-        left = f"{counted(len(answered), 'job')} left alone: {listed(answered)}"
-        say(f"{left}; the answer lies on the disk, and `{Again(where=where).line('resume')}` reads it")
+    done = await answer.carry_out(app, chosen)
+    _tell(done.acted, answer.meaning, voice)
+    _say_answered(done, where)
     if not answer.give_up:
-        _say_resume(acted, where, voice)
-    return await _told_of_others(app, chosen, [*(job.key for job in acted), *answered], "resolved", (State.UNCERTAIN,))
+        _say_resume(done.acted, where, voice)
+    return await _told_of_others(app, chosen, _keys(done), "resolved", (State.UNCERTAIN,))
+
+
+def _keys(done: Resolved) -> list[str]:
+    return [*(job.key for job in done.acted), *done.answered]
+
+
+def _say_answered(done: Resolved, where: Where) -> None:
+    if done.answered:
+        left = f"{counted(len(done.answered), 'job')} left alone: {listed(done.answered)}"
+        say(f"{left}; the paid answer was found on the disk, and `{Again(where=where).line('resume')}` makes images of it")
 
 
 def _tell(acted: Sequence[operators.Chosen], what: str, voice: Voice) -> None:

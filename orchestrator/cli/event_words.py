@@ -1,14 +1,26 @@
 """Events as lines: `12:00:03 job_failed key=mug code=refused message="..."` for logs, sentences for what opens a run."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from orchestrator.cli.words import LONGEST_MESSAGE, brief, counted, listed, money, money_and_unknown, time_of_day
+from orchestrator.cli.words import (
+    LONGEST_MESSAGE,
+    brief,
+    counted,
+    harmless,
+    listed,
+    money,
+    money_and_unknown,
+    rounded_down,
+    time_of_day,
+)
 from orchestrator.engine.news import Event
 
-TROUBLE = frozenset({"job_failed", "job_uncertain", "account_paused", "halted", "store_unavailable"})
+TROUBLE = frozenset(
+    {"job_failed", "part_failed", "job_uncertain", "job_overcharged", "account_paused", "halted", "store_unavailable"}
+)
 """Told even to those who want silence."""
 NOTABLE = TROUBLE | {"job_held", "result_asked_again", "task_found"}
 """Told without being asked for; the rest with -v."""
@@ -88,9 +100,23 @@ def _started(facts: Mapping[str, Any]) -> str:
     said = [f"{counted(facts['jobs'], 'job')} to send", counted(facts["images"], "image"), costs(facts)]
     if facts["simulated"]:
         said.append("rehearsal at the built-in simulator: nothing is paid")
-    else:
-        said.append("no budget" if facts["budget"] is None else f"budget {money(facts['budget'])}")
-    return "; ".join(said)
+    return "; ".join([*said, *_budgets(facts)])
+
+
+def _budgets(facts: Mapping[str, Any]) -> Iterator[str]:
+    if facts["budget"] is not None:
+        besides = facts["batches_without_budget"]
+        others = f", and {besides} without one" if besides else ""
+        yield _limit("budget", facts["budget"], facts["budget_left"]) + others
+    for account, day in facts["budgets_per_day"].items():
+        name = f"budget per day of {harmless(account)}"
+        yield _limit(name, Decimal(day["budget"]), Decimal(day["left"]))
+    if facts["budget"] is None and not facts["budgets_per_day"] and not facts["simulated"]:
+        yield "no budget"
+
+
+def _limit(name: str, budget: Decimal, left: Decimal) -> str:
+    return f"{name} {money(budget)}" if left == budget else f"{name} {money(budget)}, {rounded_down(left)} left"
 
 
 def costs(facts: Mapping[str, Any]) -> str:

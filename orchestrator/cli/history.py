@@ -7,6 +7,8 @@ from orchestrator.cli.event_words import json_line
 from orchestrator.cli.options import Voice, Where
 from orchestrator.cli.settings import app_of
 from orchestrator.cli.words import brief, day_and_time, harmless, money
+from orchestrator.engine.receipts import elapsed
+from orchestrator.jobs.attempts import AttemptState, Charged
 from orchestrator.jobs.secrets import without_query
 from orchestrator.store.reading import Story
 
@@ -48,7 +50,9 @@ def _asked(job: Mapping[str, Any], spec: Mapping[str, Any]) -> Iterator[str]:
 def _attempt(attempt: Mapping[str, Any]) -> str:
     known = {
         "charged": attempt["charged"],
-        "cost": None if attempt["cost_settled"] is None else money(attempt["cost_settled"]),
+        "cost": _cost(attempt),
+        "phase": attempt["phase"] if attempt["state"] == AttemptState.UNCERTAIN else None,
+        "after": None if attempt["doubted_at"] is None else f"{elapsed(attempt):.1f} s",
         "http": attempt["http_status"],
         "task": attempt["remote_id"],
         "request": attempt["request_id"],
@@ -59,9 +63,17 @@ def _attempt(attempt: Mapping[str, Any]) -> str:
     return f"{attempt['number']}  {day_and_time(attempt['started_at'])}  {attempt['state']}; {_pairs(known)}{why}"
 
 
+def _cost(attempt: Mapping[str, Any]) -> str | None:
+    if attempt["cost_settled"] is not None:
+        return money(attempt["cost_settled"])
+    if attempt["charged"] == Charged.NO:
+        return None
+    return "of unknown price" if attempt["cost_reserved"] is None else f"at most {money(attempt['cost_reserved'])}"
+
+
 def _image(image: Mapping[str, Any]) -> str:
     size = f"{image['width']}x{image['height']} {image['format']}, {image['bytes']} bytes" if image["bytes"] else ""
-    facts = {"file": image["file"], "sha256": image["sha256"], "error": image["error"]}
+    facts = {"file": image["file"], "sha256": image["sha256"], "degraded": image["degraded"], "error": image["error"]}
     return f"{image['index']}  {image['state']}; {'; '.join(part for part in (_pairs(facts), size) if part)}"
 
 

@@ -3,7 +3,7 @@
 import logging
 
 from orchestrator.cli.streams import say
-from orchestrator.cli.words import brief, time_of_day
+from orchestrator.cli.words import brief, harmless, time_of_day
 
 
 class _OneLine(logging.Handler):
@@ -14,7 +14,8 @@ class _OneLine(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         say(f'{time_of_day(record.created)} library_log logger={record.name} message="{brief(record.getMessage())}"')
         if self._verbose and record.exc_info:
-            say(logging.Formatter().formatException(record.exc_info))
+            for line in logging.Formatter().formatException(record.exc_info).splitlines():
+                say(harmless(line))
 
 
 def listen_to_libraries(*, verbose: bool) -> None:

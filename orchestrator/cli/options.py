@@ -1,6 +1,7 @@
 """The options that several commands share."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,16 +9,27 @@ from cyclopts import Group, Parameter, validators
 
 from orchestrator.jobs.failures import ErrorCode
 from orchestrator.jobs.lifecycle import State
+from orchestrator.jobs.money import usd
 
 _WHERE = Group("Where things are", sort_key=10)
 _VOICE = Group("What is shown", sort_key=11)
 _SENT = Group("What is sent", sort_key=1)
 _AT_LEAST_ONE = validators.Number(gte=1)
 
+
+def amount(_type: type, usd_given: Decimal | None) -> None:
+    """Raise `ValueError` unless an option is an amount of USD."""
+    if usd_given is not None:
+        usd(usd_given)
+
+
 Switch = Parameter(negative=(), show_default=False)
 Code = Annotated[ErrorCode | None, Parameter(name="--error", name_transform=str.lower, show_choices=False)]
 States = Annotated[tuple[State, ...], Parameter(name="--state", negative=(), show_default=False)]
 Positive = Annotated[int, Parameter(validator=_AT_LEAST_ONE)]
+Budget = Annotated[
+    Decimal | None, Parameter(validator=amount, help="USD that the batch may cost at worst; stays until another one is given.")
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +77,7 @@ class Pace:
     """How much is sent, and how fast."""
 
     concurrency: Annotated[int | None, Parameter(validator=_AT_LEAST_ONE, help="Paid requests in flight per account.")] = None
+    budget: Budget = None
     limit: Annotated[int | None, Parameter(validator=_AT_LEAST_ONE, help="Send at most this many jobs in this run.")] = None
     only: Annotated[str | None, Parameter(help="Send only jobs whose key matches this pattern, e.g. 'mug-*'.")] = None
 

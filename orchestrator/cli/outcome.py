@@ -82,7 +82,8 @@ def _tell_problems(error: BadInput) -> None:
 
 def _tell_bug(error: BaseException, cause: BaseException, *, verbose: bool) -> None:
     if verbose:
-        say("".join(traceback.format_exception(error)))
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            say(harmless(line))
     details = "" if verbose else "; details: run again with -v"
     said = harmless(str(cause)) or "no message"
     say(f"internal error: {type(cause).__name__}: {said}; please report it{details}")

@@ -19,6 +19,7 @@ def app_of(where: Where, reading: Reading = AS_IT_IS, pace: Pace = ALL_OF_IT) ->
             trust_accounts=reading.trust_accounts,
             changed=Changed(reading.changed),
             concurrency=pace.concurrency,
+            budget=pace.budget,
             limit=pace.limit,
             only=pace.only,
         )

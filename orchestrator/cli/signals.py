@@ -7,7 +7,6 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from orchestrator.cli.words import counted
-from orchestrator.jobs.accounts import Timeouts
 
 if TYPE_CHECKING:
     from orchestrator.engine.runtime import Runtime
@@ -52,7 +51,7 @@ class Stop:
                 self._task.cancel()
         elif self._heard == 1:
             self._runtime.drain()
-            self._say(_waiting(self._runtime.waiting_for))
+            self._say(_waiting(self._runtime.waiting_for, self._runtime.longest_wait))
         else:
             self._say(_cutting(self._runtime.waiting_for))
             self._runtime.abort()
@@ -64,13 +63,11 @@ class Stop:
                 signal.signal(each, handler)
 
 
-def _waiting(in_flight: int) -> str:
+def _waiting(in_flight: int, longest: float) -> str:
     if not in_flight:
         return "stopping: nothing new is sent and no paid request is in flight; downloads under way are finished"
-    longest = Timeouts()
     return (
-        f"stopping: nothing new is sent; waiting for {counted(in_flight, 'paid request')} in flight, at most "
-        f"{longest.submit_task:.0f} s at a task API, {longest.submit_synchronous:.0f} s at one that answers with the image; "
+        f"stopping: nothing new is sent; waiting for {counted(in_flight, 'paid request')} in flight, at most {longest:.0f} s; "
         f"a second Ctrl-C stops at once and leaves {'it' if in_flight == 1 else 'them'} uncertain: perhaps paid, without a result"
     )
 

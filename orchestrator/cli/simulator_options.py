@@ -33,6 +33,8 @@ class Behaviour:
     lose_answer_each: Annotated[
         int | None, Parameter(help="Charge this many of the first requests with one and the same prompt, and never answer them.")
     ] = None
+    lookup: Annotated[bool | None, Parameter(help="Whether a task can be found by its client's own reference.")] = None
+    idempotency_header: Annotated[str | None, Parameter(help="Header whose value makes a repeated request count once.")] = None
     fail_rate: Annotated[Rate, Parameter(help="Share of generations that fail.")] = None
     fail_containing: Annotated[str | None, Parameter(help="Generations whose prompt contains this text fail.")] = None
     truncate_download_rate: Annotated[Rate, Parameter(help="Share of downloads that break off.")] = None

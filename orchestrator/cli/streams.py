@@ -5,6 +5,8 @@ import os
 import sys
 from typing import TextIO, cast
 
+from orchestrator.cli.redaction import redactor_of
+
 
 class Lasting(io.TextIOBase):
     """A text stream that falls silent when nobody can read it any more.
@@ -71,8 +73,8 @@ def prepare() -> None:
 
 
 def say(line: str) -> None:
-    """Print one line for the user on standard error."""
-    print(line, file=sys.stderr, flush=True)
+    """Print one line for the user on standard error, without any key it may quote."""
+    print(redactor_of()(line), file=sys.stderr, flush=True)
 
 
 def is_screen(stream: TextIO) -> bool:

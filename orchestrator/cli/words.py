@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from decimal import ROUND_CEILING, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from orchestrator.jobs.lifecycle import State
 
@@ -58,6 +58,11 @@ def money(amount: Decimal) -> str:
     cents = amount.quantize(_CENT, ROUND_CEILING)
     exact = amount.quantize(_SMALLEST_SHOWN, ROUND_CEILING)
     return f"${cents}" if exact == cents else f"${exact}"
+
+
+def rounded_down(amount: Decimal) -> str:
+    """Return USD with two to four digits after the point: what may be spent, never shown as more than it is."""
+    return money(amount.quantize(_SMALLEST_SHOWN, ROUND_FLOOR))
 
 
 def money_and_unknown(amount: Decimal, unknown: int) -> str:

@@ -12,6 +12,7 @@ from orchestrator.cli.again import Again
 from orchestrator.cli.closing import closing_words
 from orchestrator.cli.options import Pace, Reading, Voice, Where
 from orchestrator.cli.outcome import Stopped, exit_code, first_cause
+from orchestrator.cli.redaction import redactor_of
 from orchestrator.cli.settings import app_of
 from orchestrator.cli.signals import Stop
 from orchestrator.cli.view import View, view_of
@@ -58,7 +59,7 @@ async def _reported(work: Work, make: Callable[[], App], again: Again, voice: Vo
             view.say(line)
         outcome = _outcome(finished) | {"exit_code": finished.exit_code}
     except Exception as error:
-        outcome |= {"exit_code": exit_code(error), "error": str(first_cause(error))}
+        outcome |= {"exit_code": exit_code(error), "error": redactor_of()(str(first_cause(error)))}
         raise
     finally:
         if "exit_code" in outcome:

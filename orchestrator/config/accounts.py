@@ -9,25 +9,18 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from orchestrator.batchfile import Header, Problems
+from orchestrator.config.doubts import wrong_about_doubts
 from orchestrator.config.fields import AccountFields, PlaceOf, hint, report
 from orchestrator.config.file import FileSettings
+from orchestrator.config.network import keys_in, wrong_in
 from orchestrator.jobs.accounts import SIMULATOR, AccountSettings, OnUncertain, Timeouts
 from orchestrator.jobs.places import Place
-from orchestrator.jobs.secrets import looks_like_a_key
 from orchestrator.jobs.spec import Json
 from orchestrator.providers.base import Provider, Shape
 from orchestrator.providers.registry import Registry, UnknownProvider
 
 SYNCHRONOUS_SLOTS = 8
 TASK_SLOTS = 4
-
-NOT_YET = {
-    "idempotency_header": "idempotency keys are",
-    "idempotency_ttl": "idempotency keys are",
-    "budget_per_day": "budgets are",
-    "max_double_cost": "resubmitting by itself is",
-}
-"""Fields of design.md section 6 that a later version brings; refused by name, never ignored."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,8 +38,12 @@ class Accounts:
         self._registry, self._settings, self._overrides, self._problems = registry, settings, overrides, problems
 
     def of(self, header: Header) -> dict[str, AccountSettings]:
-        """Return every account a batch file may name: its own, those of the settings file, and one per provider id."""
-        names = [*header.accounts, *self._settings.accounts, *self._registry.ids()]
+        """Return every account a batch file may name: its own, those of the settings file, and one per provider.
+
+        A provider without an address of its own, spoken by relays only, needs an account that says where.
+        """
+        at_home = [name for name in self._registry.ids() if self._registry.get(name).default_base_url]
+        names = [*header.accounts, *self._settings.accounts, *at_home]
         found = {name: self._account(name, header) for name in dict.fromkeys(names)}
         return {name: account for name, account in found.items() if account is not None}
 
@@ -58,7 +55,13 @@ class Accounts:
         changed = {k: v for k, v in _given(fields).items() if k not in ("provider", "base_url", "api_key_env")}
         if self._overrides.concurrency is not None:
             changed["concurrency"] = self._overrides.concurrency
-        return self._built({**_as_given(stored), **changed})
+        account = self._built({**_as_given(stored), **changed})
+        self._check_doubts(account, lambda _: self._file_place())
+        return account
+
+    def _check_doubts(self, account: AccountSettings, place: PlaceOf) -> None:
+        for field, wrong in wrong_about_doubts(account):
+            self._problems.add(f"accounts.{account.name}.{field} {wrong}", place((field,)))
 
     def _account(self, name: str, header: Header) -> AccountSettings | None:
         written = header.accounts.get(name, {})
@@ -82,36 +85,27 @@ class Accounts:
             "provider": provider_id,
             "base_url": provider.default_base_url,
             "api_key_env": provider.default_key_variable,
-            "concurrency": self._slots(provider_id),
+            "concurrency": self._slots(provider_id, fields.options),
             **_given(fields),
             "name": name,
         }
         if self._overrides.concurrency is not None:
             given["concurrency"] = self._overrides.concurrency
         account = self._built({**given, "base_url": _tidy(given["base_url"])})
-        self._check_address(account, place(("base_url",)))
+        self._check_doubts(account, place)
+        for field, wrong in wrong_in(account):
+            if account.base_url or field != "base_url" or provider.default_base_url:  # else its jobs say what is missing
+                self._problems.add(f"accounts.{name}.{field} {wrong}", place((field,)))
         self._check_options(account, place(("options",)))
-        if set(written) & {"base_url", "api_key_env", "proxy"}:
-            self._check_trust(account, provider.default_key_variable, place(("base_url",)))
+        if not self._is_trusted(account):
+            self._check_trust(account, set(written), provider.default_key_variable, place)
         return account
 
-    def _check_no_keys(self, name: str, written: Mapping[str, Json], place: PlaceOf) -> None:
-        for field, value in written.items():
-            values = value.values() if isinstance(value, Mapping) else [value]
-            if any(isinstance(text, str) and looks_like_a_key(text) for text in values):
-                message = "looks like a key; keys come from the environment only: name their variable in api_key_env"
-                self._problems.add(f"accounts.{name}.{field} {message}", place((field,)))
-
     def _checked(self, name: str, written: Mapping[str, Json], place: PlaceOf) -> AccountFields | None:
-        for late in NOT_YET.keys() & written.keys():
-            self._problems.add(f"accounts.{name}.{late}: {NOT_YET[late]} not supported yet", place((late,)))
-        if written.get("uncertain") == "resubmit":
-            self._problems.add(f"accounts.{name}.uncertain: resubmit is not supported yet; use hold", place(("uncertain",)))
-            return None
-        self._check_no_keys(name, written, place)
-        known = {key: value for key, value in written.items() if key not in NOT_YET}
+        for field, wrong in keys_in(written):
+            self._problems.add(f"accounts.{name}.{field} {wrong}", place((field,)))
         try:
-            return AccountFields.model_validate(known)
+            return AccountFields.model_validate(written)
         except ValidationError as error:
             report(error, self._problems, AccountFields, place, prefix=f"accounts.{name}.")
             return None
@@ -127,23 +121,8 @@ class Accounts:
             }
         )
 
-    def _slots(self, provider_id: str) -> int:
-        return SYNCHRONOUS_SLOTS if self._registry.shape(provider_id) is Shape.SYNCHRONOUS else TASK_SLOTS
-
-    def _check_address(self, account: AccountSettings, place: Place | None) -> None:
-        if account.base_url == SIMULATOR:
-            return
-        try:
-            parts = urlsplit(account.base_url)
-            good = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query and not parts.username
-            _ = parts.port
-        except ValueError:
-            good = False
-        if not good:
-            self._problems.add(
-                f"accounts.{account.name}.base_url must be like https://api.example.com, or simulator; got {account.base_url}",
-                place,
-            )
+    def _slots(self, provider_id: str, options: Mapping[str, Json]) -> int:
+        return SYNCHRONOUS_SLOTS if self._registry.shape(provider_id, options) is Shape.SYNCHRONOUS else TASK_SLOTS
 
     def _check_options(self, account: AccountSettings, place: Place | None) -> None:
         found = self._registry.get(account.provider)
@@ -158,19 +137,23 @@ class Accounts:
             elif isinstance(allowed, type) and not isinstance(value, allowed):
                 self._problems.add(f"{where} must be a {allowed.__name__}; got {value}", place)
 
-    def _check_trust(self, account: AccountSettings, own_variable: str, place: Place | None) -> None:
-        """Refuse a batch file that would send a key where it does not belong (design.md section 5)."""
-        if self._overrides.trust_accounts or account.base_url == SIMULATOR or _is_loopback(account.base_url):
-            return
+    def _is_trusted(self, account: AccountSettings) -> bool:
+        return self._overrides.trust_accounts or account.base_url == SIMULATOR or _is_loopback(account.base_url)
+
+    def _check_trust(self, account: AccountSettings, written: set[str], own_variable: str, place: PlaceOf) -> None:
+        """Refuse a batch file that would send a key where it does not belong, or fetch from inside (design.md section 5)."""
         host = urlsplit(account.base_url).hostname or ""
         own_host = host in self._registry.known_hosts(account.provider)
-        if own_host and account.api_key_env == own_variable and account.proxy is None:
-            return
-        self._problems.add(
-            f"account {account.name} would send the key in {account.api_key_env} to {host}; "
-            "a batch file may not decide that: move the account to orchestrator.toml, or run with --trust-accounts",
-            place,
-        )
+        at_home = own_host and account.api_key_env == own_variable and account.proxy is None
+        if written & {"base_url", "api_key_env", "proxy"} and not at_home:
+            self._distrust(account, f"would send the key in {account.api_key_env} to {host}", place(("base_url",)))
+        if "allow_hosts" in written:
+            hosts = ", ".join(account.allow_hosts)
+            self._distrust(account, f"would fetch results from {hosts} even inside this network", place(("allow_hosts",)))
+
+    def _distrust(self, account: AccountSettings, what: str, place: Place | None) -> None:
+        advice = "a batch file may not decide that: move the account to orchestrator.toml, or run with --trust-accounts"
+        self._problems.add(f"account {account.name} {what}; {advice}", place)
 
     def _file_place(self) -> Place | None:
         return Place(str(self._settings.path)) if self._settings.path else None

@@ -2,13 +2,15 @@
 
 import difflib
 from collections.abc import Callable, Iterable
-from typing import Annotated, Any, Literal
+from decimal import Decimal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from orchestrator.batchfile import Problems
-from orchestrator.jobs.accounts import OnError
+from orchestrator.jobs.accounts import OnError, OnUncertain
 from orchestrator.jobs.durations import seconds, size_in_bytes
+from orchestrator.jobs.money import usd
 from orchestrator.jobs.places import Place
 
 PlaceOf = Callable[[tuple[str, ...]], Place | None]
@@ -16,6 +18,7 @@ PlaceOf = Callable[[tuple[str, ...]], Place | None]
 
 Duration = Annotated[float, BeforeValidator(seconds)]
 Size = Annotated[int, BeforeValidator(size_in_bytes)]
+Usd = Annotated[Decimal, BeforeValidator(usd)]
 
 
 class TimeoutFields(BaseModel):
@@ -47,8 +50,14 @@ class AccountFields(BaseModel):
     task_deadline: Duration | None = None
     min_free: Size | None = None
     url_lifetime: Duration | None = None
-    uncertain: Literal["hold"] | None = None
+    upload_lifetime: Duration | None = None
+    fit_references: bool | None = Field(None, strict=True)
+    black_white_masks: bool | None = Field(None, strict=True)
+    uncertain: OnUncertain | None = None
     uncertain_grace: Duration | None = None
+    max_double_cost: Usd | None = None
+    idempotency_header: str | None = None
+    idempotency_ttl: Duration | None = None
     on_500: OnError | None = None
     on_502: OnError | None = None
     options: dict[str, Any] = Field(default_factory=dict)
@@ -57,6 +66,7 @@ class AccountFields(BaseModel):
     timeouts: TimeoutFields = Field(default_factory=TimeoutFields)
     allow_hosts: list[str] = Field(default_factory=list)
     prices: dict[str, Any] = Field(default_factory=dict)
+    budget_per_day: Usd | None = None
     params: dict[str, Any] = Field(default_factory=dict)
     allow_retired: bool | None = None
 
@@ -69,6 +79,7 @@ class SettingsFile(BaseModel):
     defaults: dict[str, Any] = Field(default_factory=dict)
     db: str | None = None
     out: str | None = None
+    budget: Usd | None = None
 
 
 def report(error: ValidationError, problems: Problems, model: type[BaseModel], place: PlaceOf, *, prefix: str) -> None:

@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -22,6 +23,8 @@ class FileSettings:
     defaults: Mapping[str, Json] = field(default_factory=dict)
     db: str | None = None
     out: str | None = None
+    budget: Decimal | None = None
+    """USD that a batch may cost when nothing else says so."""
 
 
 def read_settings(path: Path | None, problems: Problems) -> FileSettings:
@@ -37,12 +40,11 @@ def read_settings(path: Path | None, problems: Problems) -> FileSettings:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         problems.add(f"this is no TOML: {error}", Place(str(found)))
         return FileSettings()
-    for late in ("budget", "notify"):
-        if data.pop(late, None) is not None:
-            problems.add(f"`{late}` is not supported yet; take it out of the file", Place(str(found)))
+    if data.pop("notify", None) is not None:
+        problems.add("`notify` is not supported yet; take it out of the file", Place(str(found)))
     try:
         checked = SettingsFile.model_validate(data)
     except ValidationError as error:
         report(error, problems, SettingsFile, lambda _: Place(str(found)), prefix="")
         return FileSettings()
-    return FileSettings(path=found, accounts=checked.accounts, defaults=checked.defaults, db=checked.db, out=checked.out)
+    return FileSettings(path=found, **{name: getattr(checked, name) for name in SettingsFile.model_fields})

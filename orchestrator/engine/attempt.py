@@ -6,24 +6,31 @@ durable before it is used, and what is neither a proven no nor a readable yes is
 
 import asyncio
 import secrets
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from functools import partial
-from hashlib import sha256
+from typing import Any
 
 from orchestrator.engine.desk import Desk, too_long
 from orchestrator.engine.inbox import Inbox
 from orchestrator.engine.inputs import Prepared
 from orchestrator.engine.limiter import Permit
+from orchestrator.engine.lookup import can_climb
+from orchestrator.engine.ordering import digest_of, request_of
+from orchestrator.engine.paid_answers import read_paid, salvaged
+from orchestrator.engine.previews import Previews
 from orchestrator.engine.tools import Tools
 from orchestrator.jobs.accounts import OnError
 from orchestrator.jobs.attempts import AttemptState, Charged, Phase
 from orchestrator.jobs.failures import Action, ErrorCode, Failure, Signal, judge_submission, row_of
-from orchestrator.jobs.reports import Report
 from orchestrator.jobs.retry import advised_wait, wait_after
-from orchestrator.providers.base import Order, Provider, Shape
+from orchestrator.providers.base import Provider, Shape, StreamProvider
+from orchestrator.results import AnswerSink
 from orchestrator.store.door import Stale
 from orchestrator.store.records import AttemptEnd, Job, NewAttempt
 from orchestrator.transport.messages import Answer, Request, Unanswered, Unreadable, Unsent
+
+_BEFORE_SENDING = frozenset({Signal.NOT_CONNECTED, Signal.BAD_CERTIFICATE})
 
 OLDEST_INTENT = 5.0
 """Seconds between the commit of an attempt and its first byte at most: a process that was frozen must not wake up and pay."""
@@ -33,6 +40,10 @@ MOST_TRIES = 6
 """Times a free error of the server is tried again before the job fails."""
 FREE_RETRIES = 2
 """Times an error that the account calls free is tried again before it is held after all."""
+
+
+Pay = partial[Coroutine[Any, Any, Answer]]
+"""A paid request that waits only for where its answer goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +60,13 @@ class Sent:
             return self.answer.status
         return self.error.signal if self.error else Signal.CUT
 
+    @property
+    def phase(self) -> Phase:
+        """How far the request got, as far as its end tells."""
+        if self.answer is not None:
+            return Phase.ANSWERED
+        return Phase.CONNECTING if self.signal in _BEFORE_SENDING else Phase.SENT
+
 
 class Submission:
     """Makes one attempt for a job."""
@@ -59,7 +77,7 @@ class Submission:
         self._stopped = False
 
     async def make(self, job: Job, prepared: Prepared) -> Job | None:
-        """Pay for a job; return it as it is afterwards, or None when somebody else had it.
+        """Pay for a job; return it as it is afterwards, or None when somebody else had it. Raises `BudgetReached`.
 
         A cancellation ends the waiting for the answer, never the writing down of what is known: the attempt is then held, or
         not sent at all.
@@ -77,55 +95,71 @@ class Submission:
     async def _make(self, job: Job, prepared: Prepared) -> Job | None:
         attempt_id = secrets.token_hex(16)
         provider = self._tools.provider(job)
-        order = Order(
-            spec=job.spec,
-            account=self._desk.settings,
-            attempt_id=attempt_id,
-            references=prepared.references,
-            mask=prepared.mask,
+        request = request_of(provider, self._desk.settings, attempt_id, prepared)
+        key = attempt_id if self._desk.settings.idempotency_header is not None else None
+        digest = digest_of(request)
+        intent = NewAttempt(
+            id=attempt_id, request_sha256=digest, idempotency_key=key, worker=self._tools.worker, parents=prepared.used
         )
-        request = provider.submission(order)
-        intent = NewAttempt(id=attempt_id, request_sha256=_digest(request), worker=self._tools.worker)
         try:
-            job = await self._tools.transitions.claim(job, intent)
+            # failpoint P0
+            job = await self._tools.budget.claim(job, intent)
         except Stale:
             return None
         self._tools.news.tell("job_submitting", job, attempt=attempt_id)
         return await self._send(job, provider, request, written_at=self._tools.clock.monotonic())
 
     async def _send(self, job: Job, provider: Provider, request: Request, *, written_at: float) -> Job | None:
+        # failpoint P17
         if self._stopped or self._tools.clock.monotonic() - written_at > OLDEST_INTENT:
             frozen = Failure(code=ErrorCode.NOT_CONNECTED, message="this process was stopped before it could send")
-            return await self._postpone(job, frozen, AttemptState.NOT_SENT, tries=job.tries, throttles=job.throttles)
+            return await self._postpone(job, frozen, AttemptState.NOT_SENT, Phase.NONE, tries=job.tries, throttles=job.throttles)
         started_at = self._tools.clock.now()
-        self._sending = asyncio.create_task(self._exchange(job, provider, request))
+        self._desk.limiter.retries.sent()
+        # failpoint P1
+        self._sending = asyncio.create_task(self.exchange(job, provider, request))
         await asyncio.wait({self._sending})
         if self._sending.cancelled():
             sent = Sent(None, Unanswered(Signal.CUT, "stopped by the user while the answer was on its way"))
         else:
             sent = self._sending.result()
+        if isinstance(sent.error, Unanswered) and (answer := await salvaged(self._tools.spool, provider, str(job.attempt_id))):
+            sent = Sent(answer, None)
         return await self._record(job, provider, sent, started_at)
 
-    async def _exchange(self, job: Job, provider: Provider, request: Request) -> Sent:
+    async def exchange(self, job: Job, provider: Provider, request: Request) -> Sent:
+        """Send the request of an attempt once and return what came of it; a synchronous answer is in the spool before."""
         timeouts = self._desk.settings.timeouts
-        synchronous = provider.capabilities.shape is Shape.SYNCHRONOUS
+        synchronous = provider.capabilities.shape_for(self._desk.settings.options) is Shape.SYNCHRONOUS
         within = timeouts.submit_synchronous if synchronous else timeouts.submit_task
         pay = partial(self._tools.transport.pay, request, self._desk.settings, within=within)
         try:
             if not synchronous:
                 return Sent(await pay(), None)
             with self._tools.spool.sink(str(job.attempt_id)) as sink:
-                return Sent(await pay(sink=sink), None)
+                return await self._spooled(job, provider, pay, sink)
         except (Unsent, Unanswered) as error:
             return Sent(None, error)
+
+    async def _spooled(self, job: Job, provider: Provider, pay: Pay, sink: AnswerSink) -> Sent:
+        try:
+            if not isinstance(provider, StreamProvider):
+                return Sent(await pay(sink=sink), None)
+            async with Previews(self._tools, job, provider, sink) as watched:
+                return Sent(await pay(sink=watched), None)
+        except Unanswered as error:
+            if sink.disk_error is None:
+                raise
+            reason = f"the answer came and could not be written: {sink.disk_error}"
+            self._tools.brake.pull(reason)
+            raise Unanswered(error.signal, reason) from error
 
     async def _record(self, job: Job, provider: Provider, sent: Sent, started_at: float) -> Job | None:
         answer = sent.answer
         if answer is not None and answer.status in range(200, 300):
             self._desk.limiter.succeeded(self._permit)
             try:
-                report = provider.read_submission(answer)
-                _check(report)
+                report = read_paid(provider, answer)
             except Unreadable as error:
                 return await self._unreadable(job, answer, error)
             return await self._inbox.take(job, report, answer=answer, unfinished_at=started_at)
@@ -137,9 +171,14 @@ class Submission:
 
     async def _unreadable(self, job: Job, answer: Answer, error: Unreadable) -> Job:
         """Hold a paid answer that makes no sense, and keep every byte of it: it may hold the id."""
-        if not self._tools.spool.has(str(job.attempt_id)):
-            await self._tools.spool.keep(str(job.attempt_id), answer.status, answer.headers, answer.body)
-        message = f"{error}; the raw answer is kept"
+        try:
+            if not self._tools.spool.has(str(job.attempt_id)):
+                await self._tools.spool.keep(str(job.attempt_id), answer.status, answer.headers, answer.body)
+            message = f"{error}; the raw answer is kept"
+        except OSError as trouble:
+            self._tools.brake.pull(f"an answer can be written nowhere: {trouble}")
+            message = f"{error}; the raw answer could not be kept: {trouble}"
+        # failpoint P13
         failure = Failure(code=ErrorCode.ANSWER_UNREADABLE, message=message, http_status=answer.status)
         return await self._hold(job, failure, Phase.ANSWERED)
 
@@ -155,7 +194,11 @@ class Submission:
             gateway_errors_are_free=free and settings.on_502 is OnError.RETRY,
         )
         if verdict.action is Action.HOLD:
-            return await self._hold(job, failure, Phase.ANSWERED if sent.answer else Phase.SENT)
+            self._desk.limiter.troubled(self._permit)
+            job = await self._hold(job, failure, sent.phase)
+            if self._desk.limiter.stuck_for > LONGEST_STANDSTILL:
+                await self._tools.pause(self._desk, failure)
+            return job
         job = await self._settle(job, sent, verdict.action, failure)
         self._tools.spool.discard(str(job.attempt_id))
         return job
@@ -164,23 +207,31 @@ class Submission:
         """Act on a proven no: nothing was charged."""
         if action is Action.FAIL:
             self._desk.limiter.succeeded(self._permit)
-            phase = Phase.ANSWERED if sent.answer else Phase.CONNECTING
-            end = AttemptEnd(state=AttemptState.REFUSED, charged=Charged.NO, phase=phase, failure=failure)
+            end = AttemptEnd(state=AttemptState.REFUSED, charged=Charged.NO, phase=sent.phase, failure=failure)
             job = await self._tools.transitions.refuse(job, end, failure)
-            self._tools.news.tell("job_failed", job, code=failure.code.value, message=failure.message)
+            self._tools.news.tell_failure(job, failure)
             return job
         if action is Action.AGAIN and sent.answer is not None and job.tries + 1 >= MOST_TRIES:
             return await self._settle(job, sent, Action.FAIL, failure)
         if action is Action.PAUSE or too_long(failure.retry_after) or self._desk.limiter.stuck_for > LONGEST_STANDSTILL:
             await self._tools.pause(self._desk, failure)
-            return await self._postpone(job, failure, AttemptState.REFUSED, tries=job.tries, throttles=job.throttles)
+            state = AttemptState.REFUSED if sent.answer else AttemptState.NOT_SENT
+            return await self._postpone(job, failure, state, sent.phase, tries=job.tries, throttles=job.throttles)
+        throttles = job.throttles + 1
         if action is Action.THROTTLE:
-            self._desk.limiter.throttled(self._permit, failure.retry_after)
-            return await self._postpone(job, failure, AttemptState.THROTTLED, tries=job.tries, throttles=job.throttles + 1)
+            self._close_gate(failure)
+            return await self._postpone(job, failure, AttemptState.THROTTLED, sent.phase, tries=job.tries, throttles=throttles)
         if sent.answer is None:
             self._desk.limiter.unreachable(self._permit)
-            return await self._postpone(job, failure, AttemptState.NOT_SENT, tries=job.tries, throttles=job.throttles + 1)
-        return await self._postpone(job, failure, AttemptState.REFUSED, tries=job.tries + 1, throttles=job.throttles + 1)
+            return await self._postpone(job, failure, AttemptState.NOT_SENT, sent.phase, tries=job.tries, throttles=throttles)
+        self._desk.limiter.troubled(self._permit)
+        return await self._postpone(job, failure, AttemptState.REFUSED, sent.phase, tries=job.tries + 1, throttles=throttles)
+
+    def _close_gate(self, failure: Failure) -> None:
+        if failure.code is ErrorCode.UNAVAILABLE:
+            self._desk.limiter.unreachable(self._permit, failure.retry_after)
+        else:
+            self._desk.limiter.throttled(self._permit, failure.retry_after)
 
     def _failure(self, provider: Provider, sent: Sent) -> Failure:
         if sent.answer is None:
@@ -196,31 +247,21 @@ class Submission:
             retry_after=advised if advised is not None else read.retry_after,
         )
 
-    async def _postpone(self, job: Job, failure: Failure, state: AttemptState, *, tries: int, throttles: int) -> Job:
-        phase = Phase.ANSWERED if failure.http_status else Phase.CONNECTING
+    async def _postpone(
+        self, job: Job, failure: Failure, state: AttemptState, phase: Phase, *, tries: int, throttles: int
+    ) -> Job:
         end = AttemptEnd(state=state, charged=Charged.NO, phase=phase, failure=failure)
         wait = wait_after(max(1, throttles), self._tools.random, failure.retry_after)
+        if tries > job.tries:
+            wait = max(wait, self._desk.limiter.retries.wait())
         next_at = self._tools.clock.now() + wait
         job = await self._tools.transitions.postpone(job, end, next_at=next_at, tries=tries, throttles=throttles)
         self._tools.news.tell("job_postponed", job, code=failure.code.value, wait=round(wait, 3), message=failure.message)
         return job
 
     async def _hold(self, job: Job, failure: Failure, phase: Phase) -> Job:
-        """Keep what may have been charged; where a look-up can clear it, the rescuer is due at once."""
-        can_look = self._tools.provider(job).capabilities.lookup
-        next_at = self._tools.clock.now() if can_look else None
+        """Keep what may have been charged; where anything can clear it, the rescuer is due at once."""
+        next_at = self._tools.clock.now() if can_climb(job, self._tools.provider(job), self._desk.settings) else None
         job = await self._tools.transitions.doubt(job, failure, phase, next_at=next_at)
         self._tools.news.tell("job_uncertain", job, code=failure.code.value, message=failure.message, at_stake=job.cost_worst)
         return job
-
-
-def _check(report: Report) -> None:
-    if report.remote_id is None and not report.outputs and report.failure is None:
-        raise Unreadable("the answer has neither a task id nor an image")
-
-
-def _digest(request: Request) -> str:
-    digest = sha256(request.json or b"")
-    for part in request.form or ():
-        digest.update(part.name.encode() + b"\0" + part.content)
-    return digest.hexdigest()

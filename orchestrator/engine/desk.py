@@ -34,9 +34,15 @@ class Desk:
         """The account's name."""
         return self.settings.name
 
+    @property
+    def longest_submission(self) -> float:
+        """Seconds after which no answer to a paid request is waited for."""
+        timeouts = self.settings.timeouts
+        return timeouts.submit_task if self.has_tasks else timeouts.submit_synchronous
+
     def room(self, *, for_one_more: bool) -> bool:
         """Say whether the tasks that are out or being started are within the limit, perhaps with one more."""
-        if not self.has_tasks:
+        if not self.has_tasks and not self.outstanding:  # a relay may answer with tasks where its documents promise images
             return True
         return len(self.outstanding) + self.limiter.in_flight + for_one_more <= self.settings.outstanding
 

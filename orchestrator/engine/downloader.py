@@ -31,7 +31,6 @@ class Downloader:
         self._busy: set[int] = set()
         self._woken = asyncio.Event()
         self.follow: Callable[[Job], None] = _nobody
-        self.halt: Callable[[str], None] = _nobody
 
     @property
     def idle(self) -> bool:
@@ -90,8 +89,10 @@ class Downloader:
         if images is None:
             images = await self._tools.store.images(job)
         wanted = [image for image in images if image.state is ImageState.WANTED]
+        # failpoint P8
         job = await self._tools.transitions.start_download(job)
         outcomes = await asyncio.gather(*(self._fetcher.fetch(job, image) for image in wanted))
+        # failpoint P10
         await self._settle(job, len(images), list(outcomes))
 
     async def _settle(self, job: Job, images: int, outcomes: list[Outcome]) -> None:
@@ -99,8 +100,10 @@ class Downloader:
         unsaved = [outcome for outcome in outcomes if outcome.saved is None]
         halted = [outcome for outcome in unsaved if outcome.verdict is Fetching.HALTED]
         if halted:
-            self.halt(f"results cannot be written: {halted[0].failure.message}")
+            self._tools.brake.pull(f"results cannot be written: {halted[0].failure.message}")
             await self._postpone(job, [], saved, halted[0].failure.message, 1)
+        elif held := [outcome for outcome in unsaved if outcome.verdict is Fetching.HELD]:
+            await self._hold(job, saved, held[0].failure)
         elif any(outcome.verdict is Fetching.REFETCH for outcome in unsaved):
             await self._keep(job, saved)
             await self._ask_again(job, unsaved)
@@ -124,6 +127,13 @@ class Downloader:
         self._tools.news.tell("download_postponed", job, reason=why, wait=round(delay, 3))
         heapq.heappush(self._later, (self._tools.clock.monotonic() + delay, job.id, job))
 
+    async def _hold(self, job: Job, saved: Sequence[Outcome], failure: Failure) -> None:
+        """Leave a paid result for a run with better settings, and stop its account before more such results are paid for."""
+        await self._keep(job, saved)
+        job = await self._tools.transitions.postpone_download(job, [], failure.message, next_at=None)
+        self._backlog.remove(job.id)
+        await self._tools.pause(self._tools.desk(job), failure)
+
     async def _ask_again(self, job: Job, unsaved: Sequence[Outcome]) -> None:
         why = unsaved[0].failure.message
         job = await self._tools.transitions.ask_again(job, [outcome.image for outcome in unsaved], why)
@@ -141,10 +151,14 @@ class Downloader:
         pairs = [(outcome.image, outcome.saved) for outcome in saved if outcome.saved is not None]
         missing = [(outcome.image, outcome.failure.message) for outcome in lost]
         job = await self._tools.transitions.finish(job, pairs, missing)
+        # failpoint P11
         if not lost:
             self._tools.spool.discard(str(job.attempt_id))
         self._backlog.remove(job.id)
-        self._tools.news.tell("job_succeeded", job, images=images - len(lost), partial=job.partial)
+        if job.state is State.PENDING:
+            self._tools.news.tell("part_saved", job, part=job.part, parts=job.spec.requests)
+        else:
+            self._tools.news.tell("job_succeeded", job, images=job.parts_saved + images - len(lost), partial=job.partial)
 
     async def _give_up(self, job: Job, lost: Sequence[Outcome]) -> None:
         failure: Failure = lost[0].failure
@@ -154,8 +168,8 @@ class Downloader:
         else:
             job = await self._tools.transitions.give_up_download(job, images, failure)
         self._backlog.remove(job.id)
-        self._tools.news.tell("job_failed", job, code=failure.code.value, message=failure.message)
+        self._tools.news.tell_failure(job, failure)
 
 
-def _nobody(what: Job | str) -> None:
-    raise RuntimeError(f"nobody hears of {what.key if isinstance(what, Job) else what} ({State.READY})")
+def _nobody(job: Job) -> None:
+    raise RuntimeError(f"nobody follows {job.key}")

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from orchestrator.engine.degraded import degraded
 from orchestrator.engine.tools import Tools
 from orchestrator.jobs.failures import Action, ErrorCode, Failure, row_of
 from orchestrator.results import Arrival, NotAnImage, SavedImage, UnsafeImage, WorkerUnavailable, safe_name
 from orchestrator.store.records import Image, Job, SavedFile
-from orchestrator.transport.files import Forbidden, Unfetched
+from orchestrator.transport.files import Forbidden, OutOfReach, Unfetched
 
 SAME_URL_TRIES = 2
 """Times a URL may deliver rubbish before a fresh one is asked for."""
@@ -23,6 +24,8 @@ class Fetching(StrEnum):
     REFETCH = "refetch"
     EXPIRED = "expired"
     UNUSABLE = "unusable"
+    HELD = "held"
+    """The account's settings keep it out of reach, until the user changes them."""
     HALTED = "halted"
     """The disk takes nothing more."""
 
@@ -55,14 +58,17 @@ class Fetcher:
             return self._unfetched(job, image, error)
         except NotAnImage as error:
             return self._rubbish(job, image, f"what came is no whole image: {error}")
+        except OutOfReach as error:
+            return _outcome(image, Fetching.HELD, ErrorCode.UNSAFE_RESULT, str(error))
         except (UnsafeImage, Forbidden) as error:
             return _outcome(image, Fetching.UNUSABLE, ErrorCode.UNSAFE_RESULT, str(error))
         except WorkerUnavailable as error:
             return _outcome(image, Fetching.AGAIN, ErrorCode.DOWNLOAD_FAILED, str(error))
         except OSError as error:
-            return self._unwritten(image, error)
-        self._tools.news.tell("image_saved", job, index=image.index, file=saved.file, bytes=saved.bytes)
-        return Outcome(image=image, verdict=Fetching.SAVED, saved=_saved_file(saved))
+            return self._unwritten(job, image, error)
+        lacks = degraded(job.spec, saved)
+        self._tools.news.tell("image_saved", job, index=image.index, file=saved.file, bytes=saved.bytes, degraded=lacks)
+        return Outcome(image=image, verdict=Fetching.SAVED, saved=_saved_file(saved, lacks))
 
     async def _from_answer(self, job: Job, image: Image) -> SavedImage:
         folder = self._tools.results.folder(job.batch)
@@ -82,10 +88,10 @@ class Fetcher:
             arrival.discard()
             raise
 
-    def _unwritten(self, image: Image, error: OSError) -> Outcome:
+    def _unwritten(self, job: Job, image: Image, error: OSError) -> Outcome:
         if image.url is None and isinstance(error, FileNotFoundError) and not self._tools.spool.has(image.attempt_id):
             message = "its raw answer is gone from the spool"
-            return _outcome(image, Fetching.EXPIRED, ErrorCode.RESULT_EXPIRED, message)
+            return self._dead_link(job, image, message)
         return _outcome(image, Fetching.HALTED, ErrorCode.DOWNLOAD_FAILED, error.strerror or str(error))
 
     def _unfetched(self, job: Job, image: Image, error: Unfetched) -> Outcome:
@@ -123,7 +129,7 @@ def _outcome(image: Image, verdict: Fetching, code: ErrorCode, message: str) -> 
     return Outcome(image=image, verdict=verdict, failure=Failure(code=code, message=message))
 
 
-def _saved_file(saved: SavedImage) -> SavedFile:
+def _saved_file(saved: SavedImage, lacks: str | None) -> SavedFile:
     return SavedFile(
         file=saved.file,
         sha256=saved.sha256,
@@ -131,4 +137,5 @@ def _saved_file(saved: SavedImage) -> SavedFile:
         format=saved.format,
         width=saved.width,
         height=saved.height,
+        degraded=lacks,
     )

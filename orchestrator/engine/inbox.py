@@ -5,19 +5,18 @@ from decimal import Decimal
 from typing import Protocol
 
 from orchestrator.engine.backlog import Backlog, Waiting
+from orchestrator.engine.delivering import accepted_of, delivery_of
 from orchestrator.engine.tools import Tools
-from orchestrator.jobs.attempts import AttemptState, Charged, Phase
-from orchestrator.jobs.deadlines import deadline
+from orchestrator.jobs.attempts import LIVE, AttemptState, Charged, Phase
 from orchestrator.jobs.failures import ErrorCode, Failure
 from orchestrator.jobs.lifecycle import State
-from orchestrator.jobs.reports import Output, Report, Status
-from orchestrator.providers.base import Provider, Shape
+from orchestrator.jobs.reports import Report, Status
 from orchestrator.store.door import Stale, Unavailable
-from orchestrator.store.records import Accepted, AttemptEnd, Delivery, Job, NewImage
+from orchestrator.store.records import Accepted, AttemptEnd, Delivery, Image, Job
 from orchestrator.transport.messages import Answer
 
 _RETRY_STORE = 1.0
-"""Seconds between tries to write down an answer that the store would not take."""
+"""Seconds between tries to write down an answer that only memory holds."""
 
 
 class Download(Protocol):
@@ -34,28 +33,73 @@ class Inbox:
         self._tools, self._backlog = tools, backlog
         self.follow: Callable[[Job], None] = _nobody
         self.download: Download = _nobody_either
+        self.keep_extra: Callable[[Job, list[Image]], None] = _nobody_at_all
 
     async def take(self, job: Job, report: Report, *, answer: Answer | None, unfinished_at: float) -> Job | None:
         """Apply a report to a job; `unfinished_at` is the last moment (Unix seconds) its task was known not to be finished.
 
-        Returns the job as it is now, or None when the news was old. An answer that the store does not take is spooled and
-        written again until it does: it belongs to its attempt, whatever else happens.
+        Returns the job as it is now, or None when the news was old. A paid answer that the store does not take is put beside it
+        for the next run, and `Unavailable` goes on; one that can be put nowhere is offered to the store until it is taken.
         """
         try:
             return await self._persistently(lambda: self._apply(job, report, answer, unfinished_at), job, answer)
         except Stale:
-            self._tools.news.tell("old_news", job, status=report.status.value, attempt=job.attempt_id)
+            if not await self.take_late(job, report, answer=answer, unfinished_at=unfinished_at):
+                self._tools.news.tell("old_news", job, status=report.status.value, attempt=job.attempt_id)
             return None
+
+    async def adopt(self, attempt_id: str, report: Report, *, unfinished_at: float) -> Job | None:
+        """Apply a report to whatever job has this attempt; for callbacks, once the task was looked at by the authenticated API.
+
+        It may come before the answer to the submission, long after it, or for an attempt that was left behind. Returns the job
+        as it is now, or None when the report moved nothing.
+        """
+        found = await self._tools.store.doubts.attempt(attempt_id)
+        if found is None:
+            return None
+        job, standing = found
+        if standing is AttemptState.ABANDONED:
+            await self.take_late(job, report, answer=None, unfinished_at=unfinished_at)
+            return None
+        return await self.take(job, report, answer=None, unfinished_at=unfinished_at) if standing in LIVE else None
+
+    async def take_late(self, job: Job, report: Report, *, answer: Answer | None, unfinished_at: float) -> bool:
+        """Book what a report says of an attempt that was left behind, and keep its images as extra; say whether it was one."""
+        if report.remote_id is None and not report.outputs:
+            return False
+        number = (await self._tools.store.doubts.of(job)).number
+        delivery = self._delivery(job, report, answer, unfinished_at)
+        try:
+            images = await self._tools.transitions.keep_late(job, number, delivery)
+        except Stale:
+            return False
+        if images:
+            self._tools.news.tell("late_result", job, attempt=job.attempt_id, images=len(images), cost=delivery.cost)
+            self.keep_extra(job, images)
+        return True
 
     async def _persistently(self, work: Callable[[], Awaitable[Job]], job: Job, answer: Answer | None) -> Job:
         while True:
             try:
                 return await work()
             except Unavailable as error:
-                if answer is not None and job.attempt_id is not None:
-                    await self._tools.spool.keep(job.attempt_id, answer.status, answer.headers, answer.body)
+                # failpoint P16
+                if job.state not in (State.SUBMITTING, State.UNCERTAIN) or answer is None or await self._kept(job, answer):
+                    raise
+                self._tools.brake.pull_for(error)
                 self._tools.news.tell("store_unavailable", job, reason=str(error))
                 await self._tools.clock.sleep(_RETRY_STORE)
+
+    async def _kept(self, job: Job, answer: Answer) -> bool:
+        """Put an answer where the next start finds it, unless it lies there, more whole than in memory; say whether it does."""
+        spool = self._tools.spool
+        try:
+            if not spool.has(str(job.attempt_id)):
+                await spool.keep(str(job.attempt_id), answer.status, answer.headers, answer.body)
+        except OSError as error:
+            self._tools.brake.pull(f"an answer can be written nowhere: {error}")
+            return False
+        return True
 
     async def _apply(self, job: Job, report: Report, answer: Answer | None, unfinished_at: float) -> Job:
         if report.status is Status.SUCCEEDED and report.outputs:
@@ -67,7 +111,8 @@ class Inbox:
         return job
 
     async def _accept(self, job: Job, report: Report, answer: Answer | None) -> Job:
-        moved = await self._tools.transitions.accept(job, _accepted(report, answer, spool=None))
+        moved = await self._tools.transitions.accept(job, self._accepted(job, report, answer))
+        # failpoint P6
         desk = self._tools.desk(job)
         desk.contacted = True
         desk.outstanding.add(job.id)
@@ -78,6 +123,7 @@ class Inbox:
     async def _deliver(self, job: Job, report: Report, answer: Answer | None, unfinished_at: float) -> Job:
         delivery = self._delivery(job, report, answer, unfinished_at)
         moved = await self._tools.transitions.deliver(job, delivery)
+        # failpoint P6
         desk = self._tools.desk(job)
         desk.contacted = True
         desk.outstanding.discard(job.id)
@@ -86,7 +132,18 @@ class Inbox:
         cost = delivery.cost if job.known_at is None else Decimal(0)  # asked for again, it is not paid again
         self._tools.news.tell("job_ready", moved, images=len(delivery.images), cost=cost)
         self.download(moved, delivery, first=job.known_at is None)
+        await self._check_charge(moved, cost)
         return moved
+
+    async def _check_charge(self, job: Job, cost: Decimal | None) -> None:
+        """Name a charge above the worst case that was reserved for it; the account stops where it breaks a budget's promise."""
+        if cost is None or job.cost_reserved is None or cost <= job.cost_reserved:
+            return
+        self._tools.news.tell("job_overcharged", job, cost=cost, reserved=job.cost_reserved)
+        if self._tools.budget.covers(job):
+            known = f"{job.key} cost {cost:f} USD, and at most {job.cost_reserved:f} USD was expected"
+            message = f"{known}: correct the price of {job.spec.model} under the account's prices"
+            await self._tools.pause(self._tools.desk(job), Failure(code=ErrorCode.OVERCHARGED, message=message))
 
     async def _fail(self, job: Job, report: Report) -> Job:
         failure = report.failure or Failure(code=ErrorCode.NO_IMAGE, message="the provider says it succeeded and shows no image")
@@ -100,57 +157,25 @@ class Inbox:
             gone = Failure(code=ErrorCode.RESULT_EXPIRED, message=f"asked for again, the provider says: {failure.message}")
             moved = await self._tools.transitions.lose(job, await self._tools.store.images(job), gone)
         else:
-            moved = await self._tools.transitions.fail_task(await self._adopted(job, report), failure, charged)
+            adopted = await self._adopted(job, report)
+            moved = await self._tools.transitions.fail_task(adopted, failure, charged, cost=report.cost)
         desk.outstanding.discard(job.id)
         self._backlog.remove(job.id)
-        self._tools.news.tell("job_failed", moved, code=failure.code.value, message=failure.message)
+        self._tools.news.tell_failure(moved, failure)
         return moved
 
     async def _adopted(self, job: Job, report: Report) -> Job:
         """Return a job of which a task was found; an uncertain one has to become a running one before it can fail."""
         if job.state is not State.UNCERTAIN:
             return job
-        return await self._tools.transitions.accept(job, _accepted(report, None, spool=None))
+        return await self._tools.transitions.accept(job, self._accepted(job, report, None))
 
     def _delivery(self, job: Job, report: Report, answer: Answer | None, unfinished_at: float) -> Delivery:
-        provider = self._tools.provider(job)
-        now = self._tools.clock.now()
-        since = min(report.completed_at if report.completed_at is not None else unfinished_at, now)
-        images = tuple(self._image(job, provider, report, index, output, since) for index, output in enumerate(report.outputs))
-        deadlines = [image.deadline for image in images if image.deadline is not None]
-        spooled = provider.capabilities.shape is Shape.SYNCHRONOUS
-        return Delivery(
-            images=images,
-            known_at=since,
-            deadline=min(deadlines, default=None),
-            usage=report.usage or None,
-            cost=provider.cost(job.spec, self._tools.desk(job).settings, report),
-            missing=max(0, job.spec.n - len(images)),
-            accepted=_accepted(report, answer, spool=job.attempt_id if spooled else None),
-        )
+        provider, settings, now = self._tools.provider(job), self._tools.desk(job).settings, self._tools.clock.now()
+        return delivery_of(job, provider, settings, report, answer, unfinished_at=unfinished_at, now=now)
 
-    def _image(self, job: Job, provider: Provider, report: Report, index: int, output: Output, since: float) -> NewImage:
-        if output.url is None:
-            return NewImage(index=index, base64=output.base64, revised_prompt=output.revised_prompt)
-        dies = deadline(
-            since=since,
-            url=output.url,
-            stated=report.expires_at,
-            url_lifetime=self._tools.desk(job).settings.url_lifetime,
-            trust_stated=provider.capabilities.trusts_expiry,
-        )
-        return NewImage(index=index, url=output.url, deadline=dies, revised_prompt=output.revised_prompt)
-
-
-def _accepted(report: Report, answer: Answer | None, *, spool: str | None) -> Accepted:
-    words = {"status": report.word} if report.word is not None else None
-    return Accepted(
-        remote_id=report.remote_id,
-        spool=spool,
-        http_status=answer.status if answer else None,
-        request_id=report.request_id,
-        words=words,
-    )
+    def _accepted(self, job: Job, report: Report, answer: Answer | None) -> Accepted:
+        return accepted_of(job, self._tools.provider(job), report, answer)
 
 
 def _nobody(job: Job) -> None:
@@ -159,3 +184,7 @@ def _nobody(job: Job) -> None:
 
 def _nobody_either(job: Job, delivery: Delivery, *, first: bool) -> None:
     raise RuntimeError(f"nobody downloads the {len(delivery.images)} images of {job.key} ({first})")
+
+
+def _nobody_at_all(job: Job, images: list[Image]) -> None:
+    raise RuntimeError(f"nobody keeps the {len(images)} extra images of {job.key}")

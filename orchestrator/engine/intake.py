@@ -6,18 +6,19 @@ Problems come back with their places, all at once; rows are passed on in chunks,
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from hashlib import blake2b
 from pathlib import Path
 
 from orchestrator.batchfile import BatchFile, Problems, Row
+from orchestrator.engine.family import FamilyTree
 from orchestrator.engine.pictures import BadPicture, Pictures
 from orchestrator.jobs.accounts import SIMULATOR, AccountSettings
 from orchestrator.jobs.keys import default_key, fingerprint
 from orchestrator.jobs.places import FieldPath, Places, Severity
-from orchestrator.jobs.spec import JobDraft, JobSpec, Reference, RemoteImage
-from orchestrator.providers.base import Estimate, Provider
+from orchestrator.jobs.spec import JobDraft, JobSpec, LocalImage, ParentImage, Reference, RemoteImage
+from orchestrator.providers.base import Inputs, LimitsProvider, Provider
 from orchestrator.providers.registry import Registry, UnknownProvider
-from orchestrator.store.loading import Changed, ChangedSpecs, Loaded, Loading, NewJob
+from orchestrator.results import Target
+from orchestrator.store.loading import BatchBudget, Changed, ChangedSpecs, Loaded, Loading, NewJob
 
 CHUNK = 400
 """Rows per transaction of the waiting room; small, so that the event loop is never away for long."""
@@ -35,14 +36,14 @@ class Totals:
     unpriced: int = 0
     """Jobs whose price is unknown."""
 
-    def plus(self, spec: JobSpec, estimate: Estimate) -> "Totals":
+    def plus(self, job: NewJob) -> "Totals":
         """Return the totals with one more job."""
         return Totals(
             jobs=self.jobs + 1,
-            images=self.images + spec.n,
-            likely=self.likely + (estimate.likely or 0),
-            worst=self.worst + (estimate.worst or 0),
-            unpriced=self.unpriced + (estimate.worst is None),
+            images=self.images + job.spec.n,
+            likely=self.likely + (job.cost_likely or 0),
+            worst=self.worst + (job.cost_worst or 0),
+            unpriced=self.unpriced + (job.cost_worst is None),
         )
 
 
@@ -56,6 +57,8 @@ class Surroundings:
     default_model: str | None
     replaced_account: str | None
     """The file's own default account, when the command line replaces it."""
+    has_budget: bool
+    """Whether the batch has a budget: then no price may be unknown."""
     rehearsal: bool
     """Rows are checked against their real accounts, and stored for the simulator."""
     registry: Registry
@@ -67,8 +70,9 @@ class Intake:
 
     def __init__(self, batch: BatchFile, surroundings: Surroundings, problems: Problems) -> None:
         self._batch, self._around, self._problems = batch, surroundings, problems
-        self._taken: set[bytes] = set()
+        self._family = FamilyTree()
         self._used: dict[str, AccountSettings] = {}
+        self._unpriced: set[tuple[str, str]] = set()
         self.totals = Totals()
 
     @property
@@ -79,13 +83,23 @@ class Intake:
 
     async def check(self) -> Totals:
         """Check every row and store nothing; raise `BadInput` with every problem."""
-        async for _ in self._jobs():
+        async for _ in self.checked():
             pass
-        self._problems.raise_if_any()
         return self.totals
 
+    async def checked(self) -> AsyncIterator[NewJob]:
+        """Yield the rows as jobs, store nothing; raise `BadInput` with every problem at the end."""
+        async for job in self._jobs():
+            yield job
+        self._problems.raise_if_any()
+
     async def load(
-        self, loading: Loading, changed: Changed, source: str, before_storing: Callable[[list[AccountSettings]], None]
+        self,
+        loading: Loading,
+        changed: Changed,
+        source: str,
+        budget: BatchBudget,
+        before_storing: Callable[[list[AccountSettings]], None],
     ) -> Loaded:
         """Check every row and store the batch with one switch at the end; raise `BadInput`, and then nothing was stored.
 
@@ -97,7 +111,7 @@ class Intake:
                 await loading.add(chunk)
             before_storing(self.used)
             self._problems.raise_if_any()
-            return await loading.switch(self._batch.header.name, source, self.used, changed)
+            return await loading.switch(self._batch.header.name, source, self.used, changed, budget)
         except ChangedSpecs as error:
             for _, key in error.keys:
                 self._problems.add(f"{key} asks for something else than when the batch was stored; {error.reason}")
@@ -122,6 +136,7 @@ class Intake:
             job = await self._job(row)
             if job is not None and not self._problems.errors:
                 yield job
+        self._family.check(self._problems)
 
     async def _job(self, row: Row) -> NewJob | None:
         draft, places = row.draft, row.places
@@ -129,27 +144,35 @@ class Intake:
         model = draft.model or self._around.default_model
         if model is None:
             self._problems.add("model is missing; say which, on the job, in defaults or with --model", places.of(("model",)))
-        references = [await self._picture(text, ("references", i), places) for i, text in enumerate(draft.references)]
+        references = [await self._picture(image, ("references", i), places) for i, image in enumerate(draft.references)]
         mask = await self._picture(draft.mask, ("mask",), places) if draft.mask is not None else None
         if settings is None or model is None:
             return None
         spec = _spec(draft, settings, model, [found for found in references if found is not None], mask)
         provider = self._provider(settings, spec, places)
+        if provider is not None and spec.continues is not None and not provider.capabilities.conversation:
+            # Where an API has no conversations, going on with a job means editing its image.
+            spec = replace(spec, references=(ParentImage(job=spec.continues), *spec.references))
+            provider = self._provider(settings, spec, places)
         if provider is None:
             return None
-        spec = replace(spec, provider=provider.id)
-        self._check(provider, spec, settings, places)
+        spec = await self._fitted(replace(spec, provider=provider.id), provider, settings, places)
+        self._check(provider, spec.request, settings, places)
         spec = spec.named(self._key(draft, spec, places))
-        estimate = provider.estimate(spec, settings)
+        self._family.add(spec, draft, places)
+        estimate = provider.estimate(spec.request, settings).times(spec.requests)
+        if estimate.worst is None:
+            self._check_price(spec, settings, places)
         self._used[settings.name] = settings
-        self.totals = self.totals.plus(spec, estimate)
-        return NewJob(
+        job = NewJob(
             position=row.number,
             spec=spec,
             fingerprint=fingerprint(spec),
             cost_likely=estimate.likely,
             cost_worst=estimate.worst,
         )
+        self.totals = self.totals.plus(job)
+        return job
 
     def _account(self, draft: JobDraft, places: Places) -> AccountSettings | None:
         written = draft.account if draft.account != self._around.replaced_account else None
@@ -175,11 +198,55 @@ class Intake:
     def _check(self, provider: Provider, spec: JobSpec, settings: AccountSettings, places: Places) -> None:
         for finding in provider.validate(spec, settings):
             self._problems.add(finding.message, places.of(finding.path), finding.severity)
+        if provider.capabilities.inputs_for(settings.options) is Inputs.URL_ONLY and spec.parents:
+            message = f"{provider.id} takes images as URLs only, and what {spec.parents[0].job} makes is a file"
+            self._problems.add(message, places.of(("continues",) if spec.continues else ("references",)))
         for name in spec.extra:
             message = f"extra.{name} is sent as it is, unchecked"
             self._problems.add(message, places.of(("extra", name)), Severity.WARNING)
 
-    async def _picture(self, text: str, path: FieldPath, places: Places) -> Reference | None:
+    async def _fitted(self, spec: JobSpec, provider: Provider, settings: AccountSettings, places: Places) -> JobSpec:
+        """Return a job with its own images as they will be sent."""
+        references = [
+            await self._fit(image, self._target(spec, provider, settings, mask=False), ("references", index), places)
+            for index, image in enumerate(spec.references)
+        ]
+        mask = None
+        if spec.mask is not None:
+            mask = await self._fit(spec.mask, self._target(spec, provider, settings, mask=True), ("mask",), places)
+        return replace(spec, references=tuple(references), mask=mask)
+
+    def _target(self, spec: JobSpec, provider: Provider, settings: AccountSettings, *, mask: bool) -> Target:
+        to_alpha = mask and settings.black_white_masks
+        if not settings.fit_references or not isinstance(provider, LimitsProvider):
+            return Target(to_alpha=to_alpha)
+        limits = provider.image_limits(spec, mask=mask)
+        # A mask must keep the size of what it covers, so it is never shrunk.
+        return Target(formats=limits.formats, most_bytes=None if mask else limits.most_bytes, to_alpha=to_alpha)
+
+    async def _fit(self, image: Reference, target: Target, path: FieldPath, places: Places) -> Reference:
+        if not isinstance(image, LocalImage):
+            return image
+        try:
+            return await self._around.pictures.fitted(image, target)
+        except BadPicture as error:
+            self._problems.add(str(error), places.of(path))
+            return image
+
+    def _check_price(self, spec: JobSpec, settings: AccountSettings, places: Places) -> None:
+        """Refuse a job whose price a budget would have to know; once for each model of an account."""
+        per_day = settings.budget_per_day is not None
+        if not (self._around.has_budget or per_day) or (settings.name, spec.model) in self._unpriced:
+            return
+        self._unpriced.add((settings.name, spec.model))
+        budget = "budget" if self._around.has_budget else "budget_per_day"
+        message = f"the price of {spec.model} on account {settings.name} is not known, and {budget} cannot be kept without it"
+        self._problems.add(f"{message}; say it in prices of the account", places.of(("model",)))
+
+    async def _picture(self, image: str | ParentImage, path: FieldPath, places: Places) -> Reference | None:
+        if isinstance(image, ParentImage):
+            return image
+        text = image
         if text.lower().startswith(("http://", "https://")):
             return RemoteImage(url=text)
         try:
@@ -191,22 +258,15 @@ class Intake:
     def _key(self, draft: JobDraft, spec: JobSpec, places: Places) -> str:
         """Return the job's key; equal rows without an id get `-2`, `-3`, so that each is an image of its own."""
         if draft.key is not None:
-            if not self._take(draft.key):
+            if not self._family.take(draft.key, spec.n):
                 self._problems.add(f"id {draft.key} is already the key of an earlier job", places.of(("id",)))
             return draft.key
         base = key = default_key(spec)
         number = 1
-        while not self._take(key):
+        while not self._family.take(key, spec.n):
             number += 1
             key = f"{base}-{number}"
         return key
-
-    def _take(self, key: str) -> bool:
-        digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-        if digest in self._taken:
-            return False
-        self._taken.add(digest)
-        return True
 
 
 def _spec(draft: JobDraft, settings: AccountSettings, model: str, references: list[Reference], mask: Reference | None) -> JobSpec:
@@ -223,6 +283,8 @@ def _spec(draft: JobDraft, settings: AccountSettings, model: str, references: li
         extra=draft.extra,
         references=tuple(references),
         mask=mask,
+        continues=draft.continues,
+        fan_out=draft.fan_out,
         meta=draft.meta,
         priority=draft.priority,
     )

@@ -1,13 +1,15 @@
 """What throttles one account: its slots, and one gate for all of them.
 
 A 429 closes the gate for everybody, since the limit belongs to the account and not to the request that hit it. The slots
-are halved, grow back by one per quiet period, and after the gate opens they come back one by one.
+are halved, grow back by one per quiet period, and after the gate opens they come back one by one. A provider that is away
+closes the gate, too: after five failures in a row it is only probed, twice a minute, whatever the failures were.
 """
 
 import asyncio
 from dataclasses import dataclass
 from random import Random
 
+from orchestrator.engine.retry_budget import RetryBudget
 from orchestrator.jobs.clock import Clock
 from orchestrator.jobs.retry import wait_after
 
@@ -15,6 +17,13 @@ QUIET_PERIOD = 10.0
 """Seconds without a 429 after which one slot is given back."""
 HALVING_PAUSE = 1.0
 """Seconds in which the slots are halved at most once: a burst of 429s is one event."""
+
+
+BREAKER = 5
+"""Failures in a row after which the provider is taken to be away (reliability.md c)."""
+PROBE_PAUSE = 30.0
+"""Seconds between probes of a provider that is away, at least."""
+_PROBE_JITTER = 1.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,8 @@ class Limiter:
         self._in_flight = 0
         self._closures = 0
         self._streak = 0
+        self._failures = 0
+        self.retries = RetryBudget(clock)
         self._open_at = clock.monotonic()
         self._returning: int | None = None
         self._closed_since: float | None = None
@@ -83,6 +94,7 @@ class Limiter:
 
     def succeeded(self, permit: Permit) -> None:
         """Note an answer that was no refusal of the account: the next slot comes back."""
+        self._failures = 0
         if permit.closures != self._closures:
             return
         self._streak = 0
@@ -103,11 +115,19 @@ class Limiter:
         if now - self._changed_slots_at >= HALVING_PAUSE or self._closures == 0:
             self._slots = max(1.0, self._slots / 2)
             self._changed_slots_at = now
+        self._failures = 0  # it refuses, so it is there
         self._close(permit, retry_after)
 
-    def unreachable(self, permit: Permit) -> None:
-        """Close the gate after a connection that could not be made: its provider is away, and nobody needs to knock in turns."""
-        self._close(permit, None)
+    def unreachable(self, permit: Permit, retry_after: float | None = None) -> None:
+        """Close the gate after a connection that could not be made, or a 503: nobody needs to knock in turns."""
+        self._failures += 1
+        self._close(permit, retry_after)
+
+    def troubled(self, permit: Permit) -> None:
+        """Note an error or a lost answer; alone it says nothing about the next request, but many in a row do."""
+        self._failures += 1
+        if self._failures >= BREAKER:
+            self._close(permit, None)
 
     def _close(self, permit: Permit, retry_after: float | None) -> None:
         now = self._clock.monotonic()
@@ -115,8 +135,13 @@ class Limiter:
             self._closures += 1
             self._streak += 1
             self._closed_since = now if self._closed_since is None else self._closed_since
-            wait = wait_after(self._streak, self._random, retry_after)
+            wait = self._wait(retry_after)
         else:
             wait = retry_after or 0.0
         self._open_at = max(self._open_at, now + wait)
         self._returning = 1
+
+    def _wait(self, retry_after: float | None) -> float:
+        if self._failures < BREAKER:
+            return wait_after(self._streak, self._random, retry_after)
+        return max(PROBE_PAUSE * self._random.uniform(1.0, _PROBE_JITTER), retry_after or 0.0)

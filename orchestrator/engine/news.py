@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.jobs.clock import Clock
+from orchestrator.jobs.failures import Failure
+from orchestrator.jobs.lifecycle import State
 from orchestrator.store.records import Job
 
 
@@ -28,6 +30,14 @@ class News:
 
     def __init__(self, clock: Clock, redact: Callable[[str], str], *listeners: Listener) -> None:
         self._clock, self._redact, self._listeners = clock, redact, listeners
+
+    def tell_failure(self, job: Job, failure: Failure) -> None:
+        """Tell what a failure has made of a job: its end, or of a job with several requests perhaps only the end of one."""
+        if job.state is State.SUCCEEDED:
+            self.tell("job_succeeded", job, images=job.parts_saved, partial=job.partial)
+        else:
+            name = "part_failed" if job.state is State.PENDING else "job_failed"
+            self.tell(name, job, code=failure.code.value, message=failure.message)
 
     def tell(self, name: str, job: Job | None = None, **facts: Any) -> None:  # noqa: ANN401
         """Tell that something happened."""

@@ -3,10 +3,11 @@
 import asyncio
 import stat
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 from orchestrator.jobs.spec import LocalImage
-from orchestrator.results import ImageFacts, NotAnImage, UnsafeImage
+from orchestrator.results import ImageFacts, NotAnImage, References, Target, UnsafeImage
 
 LARGEST = 50 * 2**20
 """Bytes of a reference or mask at most, whatever its target allows."""
@@ -21,9 +22,10 @@ class BadPicture(Exception):
 class Pictures:
     """Looks at local references and masks; `inspect` decodes a file in a worker process."""
 
-    def __init__(self, inspect: Inspect) -> None:
-        self._inspect = inspect
+    def __init__(self, inspect: Inspect, references: References) -> None:
+        self._inspect, self._references = inspect, references
         self._known: dict[tuple[str, int, int], LocalImage | BadPicture] = {}
+        self._fitted: dict[tuple[LocalImage, Target], LocalImage | BadPicture] = {}
 
     async def look(self, path: Path) -> LocalImage:
         """Return what the image at `path` is; raise `BadPicture`."""
@@ -42,6 +44,26 @@ class Pictures:
         if isinstance(known, BadPicture):
             raise known
         return known
+
+    async def fitted(self, image: LocalImage, target: Target) -> LocalImage:
+        """Return the image as it will be sent: upright, without private data, made to fit; raise `BadPicture`."""
+        if (image, target) not in self._fitted:
+            self._fitted[image, target] = await self._fit(image, target)
+        found = self._fitted[image, target]
+        if isinstance(found, BadPicture):
+            raise found
+        return found
+
+    async def _fit(self, image: LocalImage, target: Target) -> LocalImage | BadPicture:
+        try:
+            copy = await self._references.made(image.path, image.sha256, target)
+        except (NotAnImage, UnsafeImage, OSError) as error:
+            return BadPicture(f"{image.path.name} cannot be used: {error}")
+        if copy is None:
+            return image
+        return replace(
+            image, sent=copy.name, size=copy.size, format=copy.format, width=copy.width, height=copy.height, alpha=copy.alpha
+        )
 
     async def _examine(self, path: Path) -> LocalImage | BadPicture:
         try:

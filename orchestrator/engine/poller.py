@@ -4,6 +4,7 @@ import asyncio
 import heapq
 from dataclasses import dataclass, replace
 
+from orchestrator.engine.asking import ask_for_task
 from orchestrator.engine.desk import Desk
 from orchestrator.engine.inbox import Inbox
 from orchestrator.engine.pulse import wait
@@ -106,7 +107,7 @@ class Poller:
         asked_at = self._tools.clock.now()
         request = provider.status_request(str(job.remote_id), desk.settings)
         try:
-            answer = await self._tools.transport.ask(request, desk.settings, within=desk.settings.timeouts.poll)
+            answer = await ask_for_task(self._tools, job, job.attempt_id, request)
             if answer.status not in range(200, 300):
                 await self._refused(watch, answer)
                 return
@@ -121,6 +122,7 @@ class Poller:
             self._tools.news.tell("job_progress", job, progress=report.progress, word=report.word)
             await self._still_running(replace(watch, unfinished_at=asked_at, failures=0, missing_since=None))
             return
+        # failpoint P7
         await self._inbox.take(job, report, answer=answer, unfinished_at=watch.unfinished_at)
 
     async def _still_running(self, watch: Watch) -> None:
@@ -166,7 +168,7 @@ class Poller:
         gone = Failure(code=ErrorCode.RESULT_EXPIRED, message=f"its links died and its task is gone: {failure.message}")
         lost = await self._tools.transitions.lose(job, await self._tools.store.images(job), gone)
         self._tools.desk(job).outstanding.discard(job.id)
-        self._tools.news.tell("job_failed", lost, code=gone.code.value, message=gone.message)
+        self._tools.news.tell_failure(lost, gone)
 
     async def _overdue(self, watch: Watch) -> bool:
         """Hold a task that runs beyond its account's deadline; say whether it did."""

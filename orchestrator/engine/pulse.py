@@ -39,7 +39,7 @@ class Pulse:
         self._event = asyncio.Event()
 
     async def run(self) -> None:
-        """Beat once a second until cancelled: one sleeper for all, where a time limit on each wait would cost two tasks a beat."""
+        """Beat once a second until cancelled: one sleeper for all, where a limit on each wait would cost two tasks a beat."""
         while True:
             await self._clock.sleep(TICK)
             self.beat()

@@ -33,6 +33,7 @@ def receipt(story: Story) -> ManifestJob:
         params=_params(job, spec),
         references=[_reference(reference) for reference in spec["references"]],
         mask=_reference(spec["mask"]) if spec["mask"] else None,
+        continues=spec["continues"],
         meta=spec["meta"],
         images=tuple(_image(image) for image in story.images),
         attempts=tuple(_attempt(attempt) for attempt in story.attempts),
@@ -60,6 +61,8 @@ def _params(job: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Json]:
 def _reference(reference: Mapping[str, Any]) -> Json:
     if "url" in reference:
         return {"url": reference["url"]}
+    if "job" in reference:
+        return {"job": reference["job"], "image": reference["image"]}
     return {"path": reference["path"], "sha256": reference["sha256"]}
 
 
@@ -86,15 +89,25 @@ def _attempt(attempt: Mapping[str, Any]) -> ManifestAttempt:
         started_at=attempt["started_at"],
         ended_at=attempt["ended_at"],
         outcome=attempt["state"],
+        phase=attempt["phase"],
+        elapsed=elapsed(attempt),
         http_status=attempt["http_status"],
         request_id=attempt["request_id"],
         client_ref=attempt["client_ref"],
         remote_id=attempt["remote_id"],
         charged=Charged(attempt["charged"]),
         cost=attempt["cost_settled"],
+        cost_worst=attempt["cost_reserved"],
         usage=attempt["usage"],
         reason=attempt["message"] or attempt["reason"],
     )
+
+
+def elapsed(attempt: Mapping[str, Any]) -> float | None:
+    """Return the seconds from an attempt's beginning to its answer, its doubt or its end; None while it is open."""
+    times = (attempt["doubted_at"], attempt["answered_at"], attempt["ended_at"])
+    known = [time for time in times if time is not None]
+    return round(min(known) - attempt["started_at"], 3) if known else None
 
 
 def _error(story: Story) -> ManifestError | None:

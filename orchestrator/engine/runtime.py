@@ -10,15 +10,21 @@ from enum import StrEnum
 from typing import Protocol
 
 from orchestrator.engine.backlog import Backlog
+from orchestrator.engine.brake import Crew
+from orchestrator.engine.budget import Shortage
 from orchestrator.engine.downloader import Downloader
+from orchestrator.engine.extras import Extras
 from orchestrator.engine.inbox import Inbox
+from orchestrator.engine.ladder import Ladder
 from orchestrator.engine.poller import Poller
 from orchestrator.engine.queue import Allowance, Queue, Scope
 from orchestrator.engine.rescuer import Rescuer
 from orchestrator.engine.submitter import Submitter
 from orchestrator.engine.tools import Tools
-from orchestrator.jobs.failures import ErrorCode, Failure
+from orchestrator.jobs.failures import Failure
 from orchestrator.results import free_bytes
+from orchestrator.store.door import Unavailable
+from orchestrator.store.records import Job
 
 TICK = 1.0
 """Seconds between looks at what other processes did, and at the disk."""
@@ -29,7 +35,7 @@ class Ending(StrEnum):
 
     OVER = "over"
     PAUSED = "paused"
-    """No account that has work may go on, or the disk is full."""
+    """No account that has work may go on, a budget is reached, or the disk is full."""
     DRAINED = "drained"
     ABORTED = "aborted"
 
@@ -43,6 +49,10 @@ class Outcome:
     """Paused accounts and why."""
     halted: str | None = None
     """Why nothing more could be written."""
+    shortages: tuple[Shortage, ...] = ()
+    """Budgets into which the next job does not fit."""
+    damaged: bool = False
+    """Whether it is the store that cannot be trusted any more."""
 
 
 class Service(Protocol):
@@ -62,30 +72,44 @@ class Runtime:
     def __init__(self, tools: Tools, scope: Scope) -> None:
         self._tools, self._scope = tools, scope
         backlog = Backlog(tools.clock)
-        inbox = Inbox(tools, backlog)
+        self.inbox = inbox = Inbox(tools, backlog)
+        """Where news from outside is handed in."""
         allowance = Allowance(scope.limit)
         self._queues = {name: Queue(tools, desk, scope, allowance) for name, desk in tools.desks.items()}
         self._submitters = [Submitter(tools, inbox, desk, self._queues[desk.name], backlog) for desk in tools.desks.values()]
         self._poller = Poller(tools, inbox)
         self._downloader = Downloader(tools, backlog)
-        self._rescuer = Rescuer(tools, scope.batches, inbox, self._poller, self._downloader)
+        self._extras = Extras(tools)
+        self._ladder = Ladder(tools, inbox)
+        self._rescuer = Rescuer(tools, scope.batches, inbox, self._ladder, self._poller, self._downloader)
         self._draining = asyncio.Event()
         self._aborting = asyncio.Event()
-        self._halted: str | None = None
         self._join(inbox)
 
     def _join(self, inbox: Inbox) -> None:
         inbox.follow = self._poller.follow
         inbox.download = self._downloader.add
+        inbox.keep_extra = self._extras.add
+        self._ladder.pay_again = self._pay_again
         self._downloader.follow = self._poller.follow
-        self._downloader.halt = self._halt
+        self._tools.budget.freed = self._wake_queues
+        self._tools.stirring.wake = self._wake_queues
         for submitter in self._submitters:
             submitter.rescue = self._rescuer.look_after
+
+    def _pay_again(self, job: Job) -> None:
+        self._queues[job.account].put_back(job)
 
     @property
     def waiting_for(self) -> int:
         """Paid requests in flight: what a second signal would put in doubt."""
         return sum(desk.limiter.in_flight for desk in self._tools.desks.values())
+
+    @property
+    def longest_wait(self) -> float:
+        """Seconds for which the answers to those requests are waited for at most."""
+        busy = [desk for desk in self._tools.desks.values() if desk.limiter.in_flight]
+        return max((desk.longest_submission for desk in busy), default=0.0)
 
     def drain(self) -> None:
         """Start nothing new; finish what is paid for."""
@@ -114,59 +138,77 @@ class Runtime:
         return self._outcome()
 
     async def _work(self) -> None:
-        async with asyncio.TaskGroup() as group:
+        async with Crew(self._tools.brake) as group:
             self._check_disk()
-            services = [group.create_task(self._downloader.run(group), name="downloader")]
-            await self._rescuer.start()
-            services += [group.create_task(service.run(group), name=type(service).__name__) for service in self._after_rescue()]
-            await self._until_the_end()
+            services = [
+                group.create_task(self._tools.pulse.run(), name="pulse"),
+                group.create_task(self._downloader.run(group), name="downloader"),
+            ]
+            try:
+                await self._rescuer.start()
+                services += [group.create_task(each.run(group), name=type(each).__name__) for each in self._after_rescue()]
+                await self._until_the_end()
+                await self._recount()
+            except (Unavailable, OSError) as error:
+                self._tools.brake.pull_for(error)
             for service in services:
                 service.cancel()  # what they have begun are tasks of the group, and go on
 
     def _after_rescue(self) -> list[Service]:
-        return [self._poller, self._rescuer, *self._submitters]
+        return [self._poller, self._rescuer, self._extras, *self._submitters]
 
     async def _until_the_end(self) -> None:
         version = await self._tools.store.version_of_others()
         checked_at = self._tools.clock.monotonic()
         while not self._draining.is_set() and not await self._over():
-            await self._tools.pulse.next(TICK)
+            await self._tools.pulse.next()
             if self._tools.clock.monotonic() - checked_at >= TICK:
                 checked_at = self._tools.clock.monotonic()
                 version = await self._look_around(version)
 
     async def _look_around(self, version: int) -> int:
         self._check_disk()
+        self._tools.budget.turn_day()
+        await self._recount()
         now = await self._tools.store.version_of_others()
         if now != version:
-            for queue in self._queues.values():
-                queue.wake()
+            self._tools.budget.look_again()
+            await self._rescuer.look_around()
+            self._wake_queues()
         return now
 
-    def _check_disk(self) -> None:
-        for desk in self._tools.desks.values():
-            if free_bytes(self._tools.out) < desk.settings.min_free:
-                self._halt(f"less than {desk.settings.min_free // 2**20} MiB are free below {self._tools.out}")
+    async def _recount(self) -> None:
+        if self._tools.stirring.has_families:
+            self._tools.stirring.recount(await self._tools.store.counts(self._scope.batches))
 
-    def _halt(self, why: str) -> None:
-        if self._halted is None:
-            self._halted = why
-            self._tools.news.tell("halted", reason=why)
-            for desk in self._tools.desks.values():
-                desk.paused = desk.paused or Failure(code=ErrorCode.DOWNLOAD_FAILED, message=why)
-        self._tools.pulse.beat()
+    def _wake_queues(self) -> None:
+        for queue in self._queues.values():
+            queue.wake()
+
+    def _check_disk(self) -> None:
+        least = max((desk.settings.min_free for desk in self._tools.desks.values()), default=0)
+        for folder in (self._tools.out, self._tools.store.path.absolute().parent):
+            if free_bytes(folder) < least:
+                self._tools.brake.pull(f"less than {least // 2**20} MiB are free below {folder}")
 
     async def _over(self) -> bool:
-        if self._halted is not None:
+        if self._tools.brake.reason is not None:
             return True
         return self._downloader.idle and all(service.idle for service in self._after_rescue())
 
     def _outcome(self) -> Outcome:
         paused = {desk.name: desk.paused for desk in self._tools.desks.values() if desk.paused is not None}
+        shortages = self._tools.budget.shortages
         if self._aborting.is_set():
             ending = Ending.ABORTED
         elif self._draining.is_set():
             ending = Ending.DRAINED
         else:
-            ending = Ending.PAUSED if paused or self._halted else Ending.OVER
-        return Outcome(ending=ending, paused=paused, halted=self._halted)
+            ending = Ending.PAUSED if paused or shortages or self._tools.brake.reason else Ending.OVER
+        return Outcome(
+            ending=ending,
+            paused=paused,
+            halted=self._tools.brake.reason,
+            shortages=shortages,
+            damaged=self._tools.brake.damaged,
+        )

@@ -7,13 +7,16 @@ from orchestrator.engine.attempt import Submission
 from orchestrator.engine.backlog import Backlog
 from orchestrator.engine.desk import Desk
 from orchestrator.engine.inbox import Inbox
-from orchestrator.engine.inputs import InputChanged, InputRoom, UploadFailed
+from orchestrator.engine.inputs import InputRoom, UploadFailed
 from orchestrator.engine.limiter import Permit
+from orchestrator.engine.own_images import InputChanged
+from orchestrator.engine.parents import Unfit
 from orchestrator.engine.queue import Queue
 from orchestrator.engine.tools import Tools
 from orchestrator.jobs.failures import ErrorCode, Failure
 from orchestrator.jobs.lifecycle import State
 from orchestrator.jobs.retry import wait_after
+from orchestrator.store.bookkeeping import BudgetReached
 from orchestrator.store.door import Stale
 from orchestrator.store.records import Job
 
@@ -72,13 +75,20 @@ class Submitter:
         self._tools.pulse.beat()
 
     async def _submit(self, job: Job, permit: Permit) -> Job | None:
+        if self._tools.budget.holds_back(job):
+            self._queue.set_aside(job)
+            return None
         try:
             prepared = await self._inputs.prepare(job)
-        except InputChanged as error:
+        except (InputChanged, Unfit) as error:
             return await self._refuse(job, Failure(code=ErrorCode.INPUT_CHANGED, message=str(error)))
         except UploadFailed as error:
             return await self._put_off(job, error)
-        return await Submission(self._tools, self._inbox, self._desk, permit).make(job, prepared)
+        try:
+            return await Submission(self._tools, self._inbox, self._desk, permit).make(job, prepared)
+        except BudgetReached:
+            self._queue.set_aside(job)
+            return None
 
     async def _put_off(self, job: Job, error: UploadFailed) -> Job | None:
         if not error.again or job.tries + 1 >= _INPUT_TRIES:

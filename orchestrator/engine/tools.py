@@ -6,17 +6,20 @@ from pathlib import Path
 from random import Random
 from typing import Protocol
 
+from orchestrator.engine.brake import Brake
+from orchestrator.engine.budget import Budget
 from orchestrator.engine.desk import Desk
 from orchestrator.engine.news import News
 from orchestrator.engine.pulse import Pulse
+from orchestrator.engine.stirring import Stirring
 from orchestrator.jobs.clock import Clock
 from orchestrator.jobs.failures import Failure
 from orchestrator.jobs.secrets import Redactor
 from orchestrator.providers.base import Provider
-from orchestrator.results import Results, Spool
+from orchestrator.results import References, Results, Spool
 from orchestrator.store.records import Job
+from orchestrator.store.rescuing import Rescuing
 from orchestrator.store.store import Store
-from orchestrator.store.transitions import Transitions
 from orchestrator.transport.client import Transport
 from orchestrator.transport.files import Files
 
@@ -35,15 +38,19 @@ class Tools:
     clock: Clock
     random: Random
     store: Store
-    transitions: Transitions
+    transitions: Rescuing
+    budget: Budget
     transport: Transport
     files: Files
     results: Results
+    references: References
     spool: Spool
     providers: Providers
     desks: Mapping[str, Desk]
     news: News
     pulse: Pulse
+    stirring: Stirring
+    brake: Brake
     out: Path
     redact: Redactor
     worker: str

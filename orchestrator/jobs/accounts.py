@@ -59,6 +59,12 @@ class AccountSettings:
     task_deadline: float = 7200.0
     min_free: int = 200 * 2**20
     url_lifetime: float = 3600.0
+    upload_lifetime: float = 43200.0
+    """How long an uploaded reference is taken to be there; nobody knows (providers.md H), and uploading again is free."""
+    fit_references: bool = False
+    """Whether references that are too large, or of another format, may be shrunk and converted."""
+    black_white_masks: bool = False
+    """Whether masks are black where something is to change, and have to be given an alpha channel."""
     uncertain: OnUncertain = OnUncertain.HOLD
     uncertain_grace: float | None = None
     max_double_cost: Decimal | None = None
@@ -74,6 +80,8 @@ class AccountSettings:
     allow_hosts: tuple[str, ...] = ()
     """Result hosts that are allowed although their addresses are private."""
     prices: Mapping[str, Json] = field(default_factory=dict)
+    budget_per_day: Decimal | None = None
+    """USD that may be spent in one UTC day, worst cases included; None is without limit."""
     params: Mapping[str, Json] = field(default_factory=dict)
     """Constant fields of every request."""
     allow_retired: bool = False

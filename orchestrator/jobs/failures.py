@@ -46,6 +46,7 @@ class ErrorCode(StrEnum):
     UNSAFE_RESULT = "unsafe_result"
     INPUT_CHANGED = "input_changed"
     UPLOAD_FAILED = "upload_failed"
+    OVERCHARGED = "overcharged"
     GIVEN_UP = "given_up"
     PARENT_FAILED = "parent_failed"
     PARENT_IMAGE_MISSING = "parent_image_missing"
@@ -145,8 +146,8 @@ _OTHER_4XX = Row(_C.INVALID_REQUEST,      _F, _F, _F)
 _OTHER = Row(_C.SERVER_ERROR,             _H, _A, _A)
 # fmt: on
 
-FIRST_CONTACT: frozenset[ErrorCode] = frozenset({_C.NOT_FOUND, _C.REDIRECTED, _C.BAD_CERTIFICATE})
-"""Before an account's first accepted attempt these mean a wrong `base_url`, which must not fail every job."""
+FIRST_CONTACT: frozenset[ErrorCode] = frozenset({_C.NOT_FOUND, _C.REDIRECTED, _C.BAD_CERTIFICATE, _C.WRONG_ENDPOINT})
+"""Before an account's first accepted attempt these mean wrong settings, which must not fail every job."""
 
 OUTRANKS: Mapping[ErrorCode, Action] = MappingProxyType(
     {
@@ -217,7 +218,7 @@ def judge_submission(
     action = row_of(signal).submit
     if isinstance(signal, int) and signal in range(400, 500) and action is not Action.HOLD:
         action = OUTRANKS.get(failure.code, action)
-    if first_contact and failure.code in FIRST_CONTACT:
+    if first_contact and failure.code in FIRST_CONTACT and action is not Action.HOLD:
         action = Action.PAUSE
     if (signal == 500 and errors_are_free) or (signal in _GATEWAY_STATUSES and gateway_errors_are_free):  # noqa: PLR2004
         action = Action.AGAIN

@@ -5,7 +5,7 @@ import json
 import re
 import unicodedata
 
-from orchestrator.jobs.spec import JobSpec, LocalImage, Reference
+from orchestrator.jobs.spec import JobSpec, LocalImage, ParentImage, Reference, RemoteImage
 
 _SLUG_LENGTH = 40
 MAX_KEY_LENGTH = 200
@@ -24,15 +24,21 @@ def fingerprint(spec: JobSpec) -> str:
         "extra": dict(spec.extra),
         "references": [_identity(reference) for reference in spec.references],
         "mask": _identity(spec.mask) if spec.mask else None,
+        "continues": spec.continues,
+        "fan_out": spec.fan_out,
     }
     canonical = json.dumps(asked, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _identity(reference: Reference) -> list[str]:
-    if isinstance(reference, LocalImage):
-        return ["sha256", reference.sha256]
-    return ["url", reference.url]
+def _identity(reference: Reference) -> list[str | int]:
+    match reference:
+        case LocalImage():
+            return ["sha256", reference.sha256]
+        case RemoteImage():
+            return ["url", reference.url]
+        case ParentImage():
+            return ["job", reference.job, reference.image]
 
 
 def slug(prompt: str) -> str:

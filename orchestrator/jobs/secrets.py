@@ -1,11 +1,29 @@
-"""A key that cannot be printed by accident, and a filter for text that may quote one."""
+"""A key that cannot be printed by accident, a filter for text that may quote one, and how a key is told from other text."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from os.path import commonprefix
+from urllib.parse import quote
 
-_TELLTALE = re.compile(r"(sk-[A-Za-z0-9_\-]{8,}|(?i:bearer)\s+[A-Za-z0-9._\-]{8,})")
+from orchestrator.jobs.spec import Json
+
+_FORMS = r"AIza[\w-]{35}|AKIA[A-Z0-9]{16}|r8_\w{37}|gh[pousr]_\w{36}"
+_TELLTALE = re.compile(
+    rf"(?<![A-Za-z0-9])(?:sk-[\w-]{{8,}}|{_FORMS}|(?:Bearer\s+|(?i:bearer)\s+(?=[\w.~+/-]*\d))[\w.~+/=-]{{8,}})", re.ASCII
+)
+"""What might be a key: enough to hide it in a message, and to refuse it in settings, where no prose stands."""
+_CERTAIN = re.compile(
+    rf"(?<![A-Za-z0-9])(?:sk-(?=[\w-]*\d)[\w-]{{16,}}|{_FORMS}|(?i:bearer)\s+(?=[\w.~+/-]*\d)[\w.~+/=-]{{16,}})", re.ASCII
+)
+"""What can hardly be anything else: enough to refuse it even in a prompt, where a desk-organizer or a flag bearer may stand."""
+_NAMED = re.compile(r"""(?i)((?:authorization|api[-_]?key|x-api-token)["']?\s*[:=]\s*["']?)(?!bearer\b|\*)[^\s"',;}]+""")
+_QUERY = re.compile(r"(https?://[^\s?\"'<>]+)\?[^\s\"'<>]+")
+_USER = re.compile(r"(\w://)[^\s/@\"'<>]+@")
 _SHORTEST = 6
 """Shorter values are not searched for: they would blot out ordinary words."""
+_HEAD = 8
+"""Characters of a key that give it away: messages are cut, sometimes in the middle of a key."""
+_HIDDEN = "***"
 
 
 class Secret:
@@ -25,27 +43,57 @@ class Secret:
 
     __str__ = __repr__
 
+    def __reduce__(self) -> str:
+        raise TypeError("a secret is not written to files or sent to other processes")
+
 
 class Redactor:
-    """Takes known keys, key-like words and the queries of URLs out of text that comes from outside."""
+    """Takes known keys, key-like words, headers with keys, passwords and queries of URLs out of text from outside."""
 
     def __init__(self, secrets: Iterable[Secret] = ()) -> None:
-        self._values = sorted({s.reveal() for s in secrets if len(s.reveal()) >= _SHORTEST}, key=len, reverse=True)
+        plain = {secret.reveal() for secret in secrets if len(secret.reveal()) >= _SHORTEST}
+        self._values = sorted(plain | {quote(value, safe="") for value in plain}, key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
         """Return `text` without secrets."""
         for value in self._values:
-            text = text.replace(value, "***")
-        text = _TELLTALE.sub("***", text)
-        return _QUERY.sub(r"\1?***", text)
+            text = text.replace(value, _HIDDEN)
+        for value in self._values:
+            text = _without_beginning(text, value)
+        text = _TELLTALE.sub(_HIDDEN, text)
+        if "://" in text:
+            text = _USER.sub(rf"\1{_HIDDEN}@", _QUERY.sub(rf"\1?{_HIDDEN}", text))
+        return _NAMED.sub(rf"\1{_HIDDEN}", text) if ":" in text or "=" in text else text
 
 
-_QUERY = re.compile(r"(https?://[^\s?\"'<>]+)\?[^\s\"'<>]+")
+def _without_beginning(text: str, value: str) -> str:
+    """Return `text` without any beginning of a value that is long enough to matter."""
+    head = value[:_HEAD]
+    start = text.find(head)
+    while start >= 0:
+        found = commonprefix([text[start : start + len(value)], value])  # noqa: RUF071 - of characters, not of paths
+        text = text[:start] + _HIDDEN + text[start + len(found) :]
+        start = text.find(head, start + len(_HIDDEN))
+    return text
+
+
+def redacted(value: Json, redact: Callable[[str], str]) -> Json:
+    """Return a JSON value in which every text, names too, has gone through `redact`."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {redact(name): redacted(item, redact) for name, item in value.items()}
+    return [redacted(item, redact) for item in value] if isinstance(value, list) else value
 
 
 def looks_like_a_key(text: str) -> bool:
-    """Say whether a text has the form of an API key or of a header with one."""
+    """Say whether a setting has the form of an API key or of a header with one."""
     return _TELLTALE.search(text) is not None
+
+
+def holds_a_key(text: str) -> bool:
+    """Say whether a text of any kind, such as a prompt, has an API key in it beyond doubt."""
+    return _CERTAIN.search(text) is not None
 
 
 def without_query(url: str) -> str:

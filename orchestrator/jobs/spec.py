@@ -25,6 +25,9 @@ class LocalImage:
     height: int
     alpha: bool
     """Whether the image has an alpha channel."""
+    sent: str | None = None
+    """Name of the copy that goes to the provider, upright and without private data; the facts above are then the copy's, but the
+    hash and the path are the user's own file. None when that goes as it is."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +37,17 @@ class RemoteImage:
     url: str
 
 
-Reference = LocalImage | RemoteImage
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ParentImage:
+    """A reference or mask that another job of the batch makes: known once that job has succeeded."""
+
+    job: str
+    """The parent's key."""
+    image: int = 0
+    """Which of its images, from 0."""
+
+
+Reference = LocalImage | RemoteImage | ParentImage
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,10 +74,30 @@ class JobSpec:
     references: tuple[Reference, ...] = ()
     """In the order of the file: the first keeps most detail and carries the mask."""
     mask: Reference | None = None
+    continues: str | None = None
+    """Key of the job whose conversation, or whose image, this one goes on with."""
+    fan_out: bool = False
+    """Whether each of the `n` images is a request of its own."""
     meta: Mapping[str, Json] = field(default_factory=dict)
     """Carried to the manifest untouched."""
     priority: int = 0
     """Higher goes first."""
+
+    @property
+    def request(self) -> "JobSpec":
+        """What one request of the job asks for: one image where each is a request of its own."""
+        return replace(self, n=1) if self.fan_out else self
+
+    @property
+    def requests(self) -> int:
+        """How many requests the job takes."""
+        return self.n if self.fan_out else 1
+
+    @property
+    def parents(self) -> tuple[ParentImage, ...]:
+        """What the job needs of others, in the order of the request: `continues`, references, mask."""
+        continued = [ParentImage(job=self.continues)] if self.continues is not None else []
+        return (*continued, *(image for image in (*self.references, self.mask) if isinstance(image, ParentImage)))
 
     def named(self, key: str) -> "JobSpec":
         """Return the same request under another key."""
@@ -86,8 +119,10 @@ class JobDraft:
     params: Mapping[str, Json] = field(default_factory=dict)
     """With `quality` and `output_format` moved in, wherever they stood."""
     extra: Mapping[str, Json] = field(default_factory=dict)
-    references: tuple[str, ...] = ()
-    """Paths and URLs as written."""
-    mask: str | None = None
+    references: tuple[str | ParentImage, ...] = ()
+    """Paths and URLs as written, and images of other jobs."""
+    mask: str | ParentImage | None = None
+    continues: str | None = None
+    fan_out: bool = False
     meta: Mapping[str, Json] = field(default_factory=dict)
     priority: int = 0

@@ -1,6 +1,7 @@
 """Manifests: rebuilt whole from the store each time, streamed, and either the old file or the new one, never half of it."""
 
 import asyncio
+import glob
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -42,18 +43,37 @@ async def export(rows: AsyncIterator[ManifestJob], meta_names: Sequence[str], fo
 
 async def _replace(path: Path, rows: AsyncIterator[ManifestJob], meta_names: Sequence[str], form: Form) -> int:
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    draft.unlink(missing_ok=True)
+    await asyncio.to_thread(_sweep, path)
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         with _text(os.open(draft, flags, 0o666)) as file:
             written = await _write(rows, meta_names, form, file)
             file.flush()
             await asyncio.to_thread(os.fsync, file.fileno())
+        # failpoint P12
         await asyncio.to_thread(_settle, draft, path)
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
     return written
+
+
+def _sweep(path: Path) -> None:
+    """Delete the drafts of writers that died; another one may be at work on the same manifest."""
+    for draft in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        writer = draft.name.removesuffix(".part").rpartition(".")[2]
+        if writer == str(os.getpid()) or not _is_alive(writer):
+            draft.unlink(missing_ok=True)
+
+
+def _is_alive(writer: str) -> bool:
+    try:
+        os.kill(int(writer), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, OverflowError, PermissionError):  # no draft of ours, or another user's
+        return True
+    return True
 
 
 def _settle(draft: Path, path: Path) -> None:

@@ -23,8 +23,8 @@ class ManifestImage:
     width: int | None = None
     height: int | None = None
     revised_prompt: str | None = field(default=None, repr=False)
-    degraded: Json = None
-    """What the provider delivered differently from what was asked, such as another size."""
+    degraded: str | None = None
+    """In words what the image lacks of what was asked, such as another size; None when it is as asked."""
     source_expires_at: float | None = None
     downloaded_at: float | None = None
 
@@ -38,12 +38,18 @@ class ManifestAttempt:
     started_at: float
     ended_at: float | None = None
     outcome: str
+    phase: str | None = None
+    """How far its request got, as far as is known: `none`, `connecting`, `sent` or `answered`."""
+    elapsed: float | None = None
+    """Seconds from writing it down to its answer, or to the moment at which none could be waited for any more."""
     http_status: int | None = None
     request_id: str | None = None
     client_ref: str | None = None
     remote_id: str | None = None
     charged: Charged
     cost: Decimal | None = None
+    cost_worst: Decimal | None = None
+    """What it was expected to cost at worst: at stake while it is only possible that it was charged."""
     usage: Mapping[str, Json] | None = None
     """In the provider's own units."""
     reason: str | None = None

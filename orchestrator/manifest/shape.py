@@ -1,6 +1,7 @@
 """A manifest row as JSON: times as RFC 3339 UTC, money as decimal text, unknown as null, URLs without their query."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from decimal import Decimal
@@ -12,6 +13,9 @@ from orchestrator.manifest.rows import ManifestAttempt, ManifestCost, ManifestEr
 
 _TIMES = frozenset({"source_expires_at", "downloaded_at", "started_at", "ended_at", "created_at", "finished_at"})
 _SOURCES = frozenset({"references", "mask"})
+_INVISIBLE = re.compile(r"[\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
+"""What steers a terminal or turns the writing direction. JSON has an escape for each, so nothing is lost by using it."""
+_USER = re.compile(r"^(\w+://)[^/@]+@")
 _NAMES = {
     kind: tuple(field.name for field in fields(kind))
     for kind in (ManifestJob, ManifestImage, ManifestAttempt, ManifestCost, ManifestError)
@@ -56,7 +60,8 @@ def json_of(job: ManifestJob) -> dict[str, Json]:
 
 def json_text(value: Json) -> str:
     """Return compact JSON in which any script stays readable; raise `ValueError` for what JSON has no word for (NaN)."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text if text.isascii() and "\x7f" not in text else _INVISIBLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _object(record: Any) -> dict[str, Json]:  # noqa: ANN401 - any of the records in `rows`
@@ -78,7 +83,7 @@ def _value(name: str, value: Json) -> Json:
 def _without_query(value: Json) -> Json:
     """A signed URL is a secret for as long as it lives."""
     if isinstance(value, str) and value[:8].lower().startswith(("http://", "https://")):
-        return value.partition("#")[0].partition("?")[0]
+        return _USER.sub(r"\1", value.partition("#")[0].partition("?")[0])
     if isinstance(value, Mapping):
         return {name: _without_query(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):

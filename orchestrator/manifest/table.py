@@ -7,7 +7,7 @@ from typing import TextIO
 
 from orchestrator.jobs.deadlines import text_of
 from orchestrator.jobs.spec import Json
-from orchestrator.manifest.rows import ManifestImage, ManifestJob
+from orchestrator.manifest.rows import ManifestCost, ManifestImage, ManifestJob
 from orchestrator.manifest.shape import json_text
 
 COLUMNS = (
@@ -17,6 +17,8 @@ COLUMNS = (
 )  # fmt: skip
 """Before the columns `meta.NAME` (design.md section 7)."""
 
+_TOLD_ABOVE = ManifestCost()
+"""In the further rows of a job, so that the sum of a column is what was paid."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
 
 
@@ -29,17 +31,18 @@ class Table:
         self._writer.writerow([*COLUMNS, *(_cell(f"meta.{name}") for name in self._meta_names)])
 
     def add(self, job: ManifestJob) -> None:
-        """Write one row for each image of the job, or one without an image."""
-        for image in job.images or (None,):
-            self._writer.writerow([_cell(value) for value in self._values(job, image)])
+        """Write one row for each image of the job, or one without an image; the first alone says what the job cost."""
+        for number, image in enumerate(job.images or (None,)):
+            cost = job.cost if number == 0 else _TOLD_ABOVE
+            self._writer.writerow([_cell(value) for value in self._values(job, image, cost)])
 
     def end(self) -> None:
         """Write what stands behind the last row: nothing."""
 
-    def _values(self, job: ManifestJob, image: ManifestImage | None) -> Iterator[Json]:
+    def _values(self, job: ManifestJob, image: ManifestImage | None, cost: ManifestCost) -> Iterator[Json]:
         yield from (job.batch, job.key, job.state, job.account, job.provider, job.model, job.prompt)
         yield from _about(image)
-        yield from (job.cost.estimated, job.cost.actual, job.cost.currency, len(job.attempts), _remote_id(job))
+        yield from (cost.estimated, cost.actual, cost.currency, len(job.attempts), _remote_id(job))
         yield from (job.error.code, job.error.message) if job.error else (None, None)
         yield from (text_of(job.created_at), None if job.finished_at is None else text_of(job.finished_at))
         yield from (job.meta.get(name) for name in self._meta_names)

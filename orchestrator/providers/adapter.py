@@ -9,7 +9,7 @@ from typing import ClassVar
 from orchestrator.jobs.accounts import AccountSettings
 from orchestrator.jobs.reports import Report
 from orchestrator.jobs.spec import JobSpec
-from orchestrator.providers.base import Estimate, Finding
+from orchestrator.providers.base import Estimate, Finding, ImageLimits
 from orchestrator.providers.catalog import Api, Catalog
 from orchestrator.providers.checks import Check
 from orchestrator.providers.hosts import at_home, in_simulation
@@ -39,6 +39,12 @@ class CatalogAdapter:
         check = Check(spec=spec, account=account, api=self.api, today=self._today(), reserved=self.reserved)
         yield from check.findings()
         yield from image_findings(check)
+
+    def image_limits(self, spec: JobSpec, *, mask: bool) -> ImageLimits:
+        """Return what the job's model takes as reference, or as mask."""
+        rules = self.api.rules(spec.model)
+        rule = rules.mask if mask else rules.references
+        return ImageLimits() if rule is None else ImageLimits(formats=rule.formats, most_bytes=rule.most_bytes, urls=rule.urls)
 
     def estimate(self, spec: JobSpec, account: AccountSettings) -> Estimate:
         """Return what a job should and could cost. At a relay only the account's own prices count."""

@@ -5,7 +5,7 @@ asked for; the engine does the rest. Its words and codes map through tables that
 adds one through the entry-point group `orchestrator.providers`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -54,11 +54,27 @@ class Capabilities:
     """A request can name a URL to be called when the task ends."""
     trusts_expiry: bool = False
     """The expiry in the answer is believed even beyond the account's `url_lifetime`."""
+    conversation: bool = False
+    """A job can go on where another one ended, by what the API itself remembers."""
+    inline_results: bool = False
+    """A task's images stand in the answer to the question for it, as base64: such answers can be very large."""
+    modes: Mapping[str, Shape] = field(default_factory=dict)
+    """Values of the account's option `mode` -> the shape that the API then answers in."""
+    references: Mapping[str, Inputs] = field(default_factory=dict)
+    """Values of the account's option `references` -> how local images then reach the API."""
+
+    def shape_for(self, options: Mapping[str, Json]) -> Shape:
+        """Return how the API answers the paid requests of an account with these options."""
+        return self.modes.get(str(options.get("mode")), self.shape)
+
+    def inputs_for(self, options: Mapping[str, Json]) -> Inputs:
+        """Return how the local images of an account with these options reach the API."""
+        return self.references.get(str(options.get("references")), self.inputs)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UrlInput:
-    """A reference or mask as a URL the API can fetch."""
+    """A reference or mask as a URL the API can fetch, or by whatever name its own upload endpoint gave, such as a file id."""
 
     url: str
 
@@ -76,6 +92,16 @@ Input = UrlInput | FileInput
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Previous:
+    """What a job continues, in the words of an API that remembers conversations (providers.md 5.7); at least one of the two."""
+
+    response_id: str | None = None
+    """The whole earlier turn."""
+    image_call_id: str | None = None
+    """One image of it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Order:
     """One attempt about to be sent."""
 
@@ -86,6 +112,19 @@ class Order:
     references: tuple[Input, ...] = ()
     mask: Input | None = None
     callback_url: str | None = None
+    previous: Previous | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preview:
+    """An unfinished image that a streamed answer showed on the way."""
+
+    base64: str = field(repr=False)
+    """Base64 text, or the spool's marker for it."""
+    index: int
+    """Which image of the job it belongs to, from 0."""
+    number: int
+    """Which preview of that image it is, from 0."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,6 +144,13 @@ class Estimate:
 
     likely: Decimal | None = None
     worst: Decimal | None = None
+
+    def times(self, requests: int) -> "Estimate":
+        """Return what so many requests of this kind may cost."""
+        return Estimate(
+            likely=None if self.likely is None else self.likely * requests,
+            worst=None if self.worst is None else self.worst * requests,
+        )
 
 
 @runtime_checkable
@@ -154,6 +200,24 @@ class TaskProvider(Provider, Protocol):
         """Read a 2xx answer to it."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageLimits:
+    """What a model takes as reference or mask; None is not limited."""
+
+    formats: tuple[str, ...] | None = None
+    most_bytes: int | None = None
+    urls: bool = True
+    """Whether an image may be given by its URL; else it is fetched for the API."""
+
+
+@runtime_checkable
+class LimitsProvider(Protocol):
+    """A wire format that knows what images its models take."""
+
+    def image_limits(self, spec: JobSpec, *, mask: bool) -> ImageLimits:
+        """Return the limits of a job's references, or of its mask."""
+
+
 @runtime_checkable
 class LookupProvider(Protocol):
     """A wire format in which a task can be found by our attempt id."""
@@ -167,13 +231,32 @@ class LookupProvider(Protocol):
 
 @runtime_checkable
 class UploadProvider(Protocol):
-    """A wire format with an endpoint that turns a local file into a URL."""
+    """A wire format with an endpoint that turns a local file into a URL, or a file id."""
 
     def upload_request(self, file: FileInput, account: AccountSettings) -> Request:
         """Return the free request that uploads one reference or mask."""
 
     def read_upload(self, answer: Answer) -> str:
-        """Return the URL by which the uploaded file goes into a submission."""
+        """Return the URL, or the id, by which the uploaded file goes into a submission."""
+
+
+@runtime_checkable
+class CancelProvider(Protocol):
+    """A wire format in which a running task can be stopped."""
+
+    def cancel_request(self, remote_id: str, account: AccountSettings) -> Request:
+        """Return the free request that stops a task; only a report of `CANCELLED` in its answer proves that it did."""
+
+    def read_cancel(self, answer: Answer) -> Report:
+        """Read a 2xx answer to it."""
+
+
+@runtime_checkable
+class StreamProvider(Protocol):
+    """A wire format that can answer in events, with unfinished images among them."""
+
+    def previews(self, body: bytes) -> Sequence[Preview]:
+        """Return the unfinished images in what has come of an answer so far, in their order; never raises."""
 
 
 @runtime_checkable

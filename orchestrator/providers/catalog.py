@@ -1,7 +1,7 @@
 """What is known of models: limits, prices, life. It is data: `catalog/*.yaml` of this package, and whatever a user lays over it.
 
-The shape is provider -> `{hosts, unlisted, models: {NAME: MODEL}}`; `unlisted` holds the rules for a model nobody listed and
-its `params` are every field the API knows, in the order they are sent.
+The shape is provider -> `{hosts, unlisted, models: {NAME: MODEL}, mainline: {NAME: TEXT MODEL}}`; `unlisted` holds the rules for
+a model nobody listed and its `params` are every field the API knows, in the order they are sent.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,6 +13,7 @@ from importlib import resources
 import yaml
 
 from orchestrator.jobs.spec import Json
+from orchestrator.providers.mainline import Mainline, read_mainline
 from orchestrator.providers.price_list import read_price
 from orchestrator.providers.prices import Price
 from orchestrator.providers.rules import ImageRule, ValueRule, read_images, read_value
@@ -58,6 +59,8 @@ class Api:
     unlisted: Model
     models: Mapping[str, Model] = field(default_factory=dict)
     """By name and by snapshot."""
+    mainline: Mapping[str, Mainline] = field(default_factory=dict)
+    """Text models that call the image models, by name and by snapshot; the first is the one to use unless told otherwise."""
 
     def rules(self, name: str) -> Model:
         """Return the rules for a model, listed or not."""
@@ -104,8 +107,12 @@ def _read_api(section: Section, name: str) -> Api:
     for model_name, inner in (section.section("models") or Section(None, name)).sections():
         model = _read_model(inner, model_name, unlisted)
         models |= dict.fromkeys((model_name, *model.snapshots), model)
+    mainline: dict[str, Mainline] = {}
+    for text_name, inner in (section.section("mainline") or Section(None, name)).sections():
+        text_model = read_mainline(inner, text_name)
+        mainline |= dict.fromkeys((text_name, *text_model.snapshots), text_model)
     section.close()
-    return Api(id=name, hosts=frozenset(hosts), unlisted=unlisted, models=models)
+    return Api(id=name, hosts=frozenset(hosts), unlisted=unlisted, models=models, mainline=mainline)
 
 
 def _read_model(section: Section, name: str, base: Model) -> Model:

@@ -1,9 +1,11 @@
 """The fields of a submission that come from the job, in the order they are sent, and how a body is encoded."""
 
 import json
+import re
+from pathlib import PurePath
 
 from orchestrator.jobs.spec import Json
-from orchestrator.providers.base import Order
+from orchestrator.providers.base import FileInput, Input, Order
 from orchestrator.providers.catalog import Api
 from orchestrator.transport.messages import Part
 
@@ -30,3 +32,17 @@ def text_part(name: str, value: Json) -> Part:
     """Return one form field: text as it is, anything else as JSON writes it."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, allow_nan=False)
     return Part(name=name, content=text.encode())
+
+
+def file_part(name: str, image: Input) -> Part:
+    """Return one file of a form; raise `TypeError` for a URL, which a form cannot carry."""
+    if not isinstance(image, FileInput):
+        raise TypeError("a multipart form takes files; the image is a URL")
+    return Part(name=name, content=image.content, filename=_safe_name(image), content_type=image.content_type)
+
+
+def _safe_name(image: FileInput) -> str:
+    """Return a file name that no server can misread: ASCII, no folders, and the ending its content type promises."""
+    path = PurePath(image.filename.replace("\\", "/"))
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "_", path.stem).strip("_") or "image"
+    return f"{stem}.{image.content_type.removeprefix('image/')}"

@@ -12,10 +12,10 @@ RESERVED: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("model", "prompt", "size", "n"), "it is a field of the job itself"),
         **dict.fromkeys(("image", "image[]", "images"), "references: are a field of the job itself"),
         "mask": "it is a field of the job itself",
-        **dict.fromkeys(("stream", "partial_images"), "streaming is not supported yet"),
+        **dict.fromkeys(("stream", "partial_images"), "it belongs into params"),
     }
 )
-"""Fields the adapters write themselves, or whose answers they cannot read."""
+"""Fields the adapters write themselves."""
 
 BASE_URL = "https://api.openai.com"
 KEY_VARIABLE = "OPENAI_API_KEY"

@@ -52,6 +52,7 @@ def read_price(section: Section) -> Price:
         typical_variant=typical.read("variant", text) if typical else None,
         typical_size=typical.read("size", text) if typical else None,
         largest_size=section.read("largest_size", text),
+        unit=section.read("unit", money),
     )
     if typical:
         typical.close()

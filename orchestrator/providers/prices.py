@@ -65,6 +65,8 @@ class Price:
     """What an `auto`, or nothing said, most likely becomes."""
     largest_size: str | None = None
     """The size that costs most, where the sizes are not a list."""
+    unit: Decimal | None = None
+    """USD for one of the provider's own units, where its answers count in those (providers.md 2: TTAPI's quota)."""
 
     def estimate(self, asked: Asked) -> Estimate:
         """Return the likely and the highest cost of a job, input included where its rate is known."""

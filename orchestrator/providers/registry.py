@@ -10,14 +10,23 @@ from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 
-from orchestrator.jobs.spec import JobSpec
+from orchestrator.jobs.spec import JobSpec, Json
 from orchestrator.providers.base import Family, Provider, Shape
 from orchestrator.providers.catalog import Catalog
+from orchestrator.providers.chat import Chat
+from orchestrator.providers.gpt_image_2 import GptImage2
 from orchestrator.providers.hints import closest, did_you_mean
 from orchestrator.providers.openai_edits import OpenAIEdits
 from orchestrator.providers.openai_fields import BASE_URL, KEY_VARIABLE
 from orchestrator.providers.openai_images import OpenAIImages
+from orchestrator.providers.openai_responses import OpenAIResponses
+from orchestrator.providers.openai_variations import OpenAIVariations
 from orchestrator.providers.toapis import ToApis
+from orchestrator.providers.ttapi import TtapiFamily
+from orchestrator.providers.ttapi_4o import Ttapi4o
+from orchestrator.providers.ttapi_dalle3 import TtapiDallE3
+from orchestrator.providers.ttapi_edits import TtapiEdits
+from orchestrator.providers.ttapi_images import TtapiImages
 
 GROUP = "orchestrator.providers"
 
@@ -46,15 +55,18 @@ BUILT_IN: Mapping[str, Factory] = MappingProxyType(
         OpenAIFamily.id: lambda _catalog, _today: OpenAIFamily(),
         OpenAIImages.id: OpenAIImages,
         OpenAIEdits.id: OpenAIEdits,
+        OpenAIResponses.id: OpenAIResponses,
         ToApis.id: ToApis,
+        TtapiFamily.id: TtapiFamily,
+        TtapiImages.id: TtapiImages,
+        TtapiEdits.id: TtapiEdits,
+        TtapiDallE3.id: TtapiDallE3,
+        Ttapi4o.id: Ttapi4o,
+        GptImage2.id: GptImage2,
+        Chat.id: Chat,
+        OpenAIVariations.id: OpenAIVariations,
     }
 )
-
-PLANNED = (
-    "ttapi", "ttapi-images", "ttapi-edits", "ttapi-dalle3", "ttapi-4o",
-    "gpt-image-2", "chat", "openai-variations", "openai-responses",
-)  # fmt: skip
-"""Ids that are promised and do not exist yet."""
 
 
 class Registry:
@@ -109,11 +121,11 @@ class Registry:
             return found
         return self.provider(spec.endpoint or found.route(spec))
 
-    def shape(self, identifier: str) -> Shape:
-        """Return how the provider answers; a family answers with tasks as soon as one of its members does."""
+    def shape(self, identifier: str, options: Mapping[str, Json]) -> Shape:
+        """Return how the provider answers an account with these options; a family has tasks as soon as one member has."""
         found = self.get(identifier)
         members = [found] if isinstance(found, Provider) else [self.provider(member) for member in found.members]
-        tasks = any(member.capabilities.shape is Shape.TASK for member in members)
+        tasks = any(member.capabilities.shape_for(options) is Shape.TASK for member in members)
         return Shape.TASK if tasks else Shape.SYNCHRONOUS
 
     def known_hosts(self, identifier: str) -> frozenset[str]:
@@ -136,8 +148,6 @@ class Registry:
             return BUILT_IN[identifier]
         if identifier in self._plugins:
             return self._loaded(self._plugins[identifier])
-        if identifier in PLANNED:
-            raise UnknownProvider(f"provider {identifier} is not built yet; there are {', '.join(self.ids())}")
         hint = did_you_mean(closest(identifier, self.ids()))
         raise UnknownProvider(f"provider must be one of {', '.join(self.ids())}; got {identifier}{hint}")
 

@@ -119,7 +119,7 @@ def task_failure(answer: Answer, task: Mapping[str, Json], status: Status = Stat
 def outputs(task: Mapping[str, Json]) -> tuple[Output, ...]:
     """Return the images from the first place that has any (read order of providers.md 1.4)."""
     for place in _places(task):
-        found = tuple(output for item in place if (output := _output(item)))
+        found = tuple(output for item in place for output in _outputs(item))
         if found:
             return found
     return ()
@@ -127,7 +127,8 @@ def outputs(task: Mapping[str, Json]) -> tuple[Output, ...]:
 
 def _places(task: Mapping[str, Json]) -> Iterator[list[Json]]:
     result = task.get("result")
-    yield _listed(result.get("data") if isinstance(result, Mapping) else result)
+    inner = result if isinstance(result, Mapping) else {"data": result}
+    yield from (_listed(inner.get(name)) for name in ("data", "images"))
     for name in ("data", "url", "output", "outputs", "images"):
         yield _listed(task.get(name))
 
@@ -136,19 +137,21 @@ def _listed(value: Json) -> list[Json]:
     return value if isinstance(value, list) else [value]
 
 
-def _output(item: Json) -> Output | None:
+def _outputs(item: Json) -> Iterator[Output]:
     if isinstance(item, str):
         item = {"url": item}
     if not isinstance(item, Mapping):
-        return None
+        return
     prompt = item.get("revised_prompt")
     revised = prompt if isinstance(prompt, str) else None
     for name in ("b64_json", "url"):
-        value = item.get(name)
-        if isinstance(value, str) and value:
+        # APIMart gives a list of URLs under this one name (providers.md G).
+        values = [value for value in _listed(item.get(name)) if isinstance(value, str) and value]
+        for value in values:
             inline = name == "b64_json" or value.startswith("data:")
-            return Output(base64=value, revised_prompt=revised) if inline else Output(url=value, revised_prompt=revised)
-    return None
+            yield Output(base64=value, revised_prompt=revised) if inline else Output(url=value, revised_prompt=revised)
+        if values:
+            return
 
 
 def _moment(value: Json) -> float | None:

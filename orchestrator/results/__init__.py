@@ -1,10 +1,12 @@
 """Bytes of strangers become files of ours: spooled raw, decoded whole, fsynced, and only then given their final name."""
 
 from orchestrator.results.arrival import Arrival
-from orchestrator.results.decode import ImageFacts, NotAnImage, UnsafeImage
+from orchestrator.results.decode import ImageFacts, NotAnImage, UnsafeImage, extension_of
 from orchestrator.results.files import ForeignFolder, OutputFolder, free_bytes
 from orchestrator.results.names import safe_name
+from orchestrator.results.overflow import Overflow
 from orchestrator.results.pool import DecodePool, WorkerUnavailable
+from orchestrator.results.references import References, Target
 from orchestrator.results.saving import Results, SavedImage, inspect
 from orchestrator.results.spool import AnswerSink, Spool, SpooledAnswer, SpoolTooLarge
 
@@ -16,13 +18,17 @@ __all__ = [
     "ImageFacts",
     "NotAnImage",
     "OutputFolder",
+    "Overflow",
+    "References",
     "Results",
     "SavedImage",
     "Spool",
     "SpoolTooLarge",
     "SpooledAnswer",
+    "Target",
     "UnsafeImage",
     "WorkerUnavailable",
+    "extension_of",
     "free_bytes",
     "inspect",
     "safe_name",

@@ -7,7 +7,7 @@ import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 # Each format is imported by name: Pillow would load every plugin it has to find the last of them.
 from PIL import AvifImagePlugin, GifImagePlugin, Image, JpegImagePlugin, PngImagePlugin, UnidentifiedImageError, WebPImagePlugin
@@ -19,6 +19,10 @@ __all__ = ["MAX_PIXELS", "MAX_SIDE", "Decode", "ImageFacts", "NotAnImage", "Unsa
 MAX_PIXELS = 50_000_000
 MAX_SIDE = 16_384
 """Pixels (reliability.md d.2)."""
+_NEARLY_ALL = 0.999
+"""Share of pixels from which an image counts as one of a single colour."""
+_CODEC_NOISE = 8
+"""Levels of 256 by which lossy formats change what was even."""
 
 _PLUGINS = (PngImagePlugin, JpegImagePlugin, WebPImagePlugin, GifImagePlugin, AvifImagePlugin)
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "AVIF")
@@ -50,6 +54,8 @@ class ImageFacts:
     sha256: str
     """Hex digest of the file."""
     bytes: int
+    one_colour: float
+    """Share of the pixels that have the commonest colour, in the fullest frame; 0 when it is below 99.9 %."""
 
 
 Decode = Callable[[BinaryIO], ImageFacts]
@@ -91,15 +97,47 @@ def _decoded(file: BinaryIO, digest: str, size: int) -> ImageFacts:
             raise NotAnImage(looks_like(file))
         file.seek(position)
         frames = 1 if image.format == _MULTI_PICTURE else getattr(image, "n_frames", 1)
+        blank = 1.0
         for frame in range(frames):
             image.seek(frame)
             _check_size(image)
             image.load()
+            blank = blank and min(blank, _one_colour(image))
         width, height = image.size
         alpha = image.has_transparency_data
         return ImageFacts(
-            format=form, width=width, height=height, frames=frames, alpha=alpha, mode=image.mode, sha256=digest, bytes=size
+            format=form,
+            width=width,
+            height=height,
+            frames=frames,
+            alpha=alpha,
+            mode=image.mode,
+            sha256=digest,
+            bytes=size,
+            one_colour=blank,
         )
+
+
+def _one_colour(image: Image.Image) -> float:
+    """Return the share of the commonest colour, or of what is wholly transparent; 0 when it is below `_NEARLY_ALL`."""
+    if _is_even(image):
+        return 1.0
+    if image.mode.startswith("I;16"):  # Pillow counts no colours there
+        return 0.0
+    pixels = image.width * image.height
+    # An image that is nearly of one colour has few others, so that counting ends early in any other image.
+    colours = image.getcolors(int(pixels * (1 - _NEARLY_ALL)) + 1) or []
+    most = max((count for count, _ in colours), default=0)
+    if "A" in image.getbands():
+        most = max(most, image.getchannel("A").histogram()[0])
+    return most / pixels if most >= _NEARLY_ALL * pixels else 0.0
+
+
+def _is_even(image: Image.Image) -> bool:
+    """Whether no channel varies by more than the noise a lossy format adds; the numbers of a palette are no colours."""
+    found: Any = image.getextrema()
+    ranges = found if isinstance(found[0], tuple) else (found,)
+    return all(high - low <= (0 if image.mode == "P" else _CODEC_NOISE) for low, high in ranges)
 
 
 def _opened(file: BinaryIO) -> Image.Image:

@@ -24,7 +24,7 @@ Reply = dict[str, Any]
 def save_inline(
     decode: Decode, *, spool: str, pieces: list[str | tuple[int, int]], out: str, batch: str, part: str, target: str
 ) -> Reply:
-    """Save base64 text in pieces, each literal or an (offset, length) of a spooled answer's body; no part stays of what is no image."""
+    """Save base64 text in pieces, each literal or (offset, length) in the spooled body; what is no image leaves no part."""
     with _folder(out, batch) as folder:
         durable.remove(part, folder=folder)
         try:
@@ -57,6 +57,11 @@ def save_bytes(decode: Decode, *, content: bytes, out: str, batch: str, part: st
         except OSError:
             durable.remove(part, folder=folder)
             raise
+
+
+def inspect_bytes(decode: Decode, *, content: bytes) -> Reply:
+    """Return what the bytes of an image are."""
+    return _told(decode(BytesIO(content)))
 
 
 def inspect_file(decode: Decode, *, path: str) -> Reply:
@@ -97,7 +102,7 @@ def _publish(decode: Decode, folder: int, part: str, target: str) -> Reply:
 
 
 def _placed(folder: int, part: str, target: str, facts: ImageFacts) -> Reply:
-    # failpoint: P9
+    # failpoint P9
     name = _named(folder, part, target, facts)
     durable.remove(part, folder=folder)
     durable.flush(folder)

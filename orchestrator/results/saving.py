@@ -29,6 +29,8 @@ class SavedImage:
     height: int
     """Pixels."""
     alpha: bool
+    one_colour: float
+    """Share of the pixels that have one colour; 0 when it is below 99.9 %."""
 
 
 class Results:
@@ -54,11 +56,31 @@ class Results:
         """
         part = part_name(attempt_id, index)
         spool = str(self._spool.path_of(attempt_id))
-        pieces = [
-            [piece.offset, piece.length] if isinstance(piece, InlineBytes) else piece
-            for piece in self._spool.locate(attempt_id, base64)
-        ]
+        pieces = self._pieces(attempt_id, base64, unfinished=False)
         return await self._save("save_inline", folder, part, stem, index, spool=spool, pieces=pieces)
+
+    async def save_preview(
+        self, folder: OutputFolder, base64: str, *, attempt_id: str, stem: str, index: int, number: int
+    ) -> SavedImage:
+        """Save an unfinished image of an answer that is just arriving as `KEY-INDEX.partial-NUMBER.png`.
+
+        Raises as `save_inline` does.
+        """
+        part, ending = part_name(f"{attempt_id}-{index}", number), f".partial-{number}"
+
+        async def save(*, unfinished: bool) -> SavedImage:
+            spool = str(self._spool.path_of(attempt_id, unfinished=unfinished))
+            pieces = self._pieces(attempt_id, base64, unfinished=unfinished)
+            return await self._save("save_inline", folder, part, stem, index, ending=ending, spool=spool, pieces=pieces)
+
+        try:
+            return await save(unfinished=True)
+        except FileNotFoundError:  # the answer has become whole in the meantime, and got its final name
+            return await save(unfinished=False)
+
+    def _pieces(self, attempt_id: str, base64: str, *, unfinished: bool) -> list[Json]:
+        located = self._spool.locate(attempt_id, base64, unfinished=unfinished)
+        return [[piece.offset, piece.length] if isinstance(piece, InlineBytes) else piece for piece in located]
 
     async def save_arrival(self, arrival: Arrival, *, stem: str) -> SavedImage:
         """Save a download whose last byte has come. Raises as `save_inline` does, and then leaves the bytes where they are."""
@@ -75,6 +97,14 @@ class Results:
         part.close()
         return await asyncio.to_thread(self._spool.set_aside, part.path, part.attempt_id, part.index)
 
+    async def look(self, path: Path) -> ImageFacts:
+        """Return what an image file is. Raises `NotAnImage`, `UnsafeImage`, `OSError`."""
+        return await inspect(self._pool, path)
+
+    async def look_at(self, content: bytes) -> ImageFacts:
+        """Return what the bytes of an image are. Raises `NotAnImage`, `UnsafeImage`."""
+        return ImageFacts(**await self._pool.run("inspect_bytes", content=content))
+
     async def close(self) -> None:
         """End the workers, give back all folders."""
         await self._pool.close()
@@ -84,11 +114,20 @@ class Results:
         self._spool.close()
 
     async def _save(
-        self, task: str, folder: OutputFolder, part: str, stem: str, index: int, *, content: bytes = b"", **source: Json
+        self,
+        task: str,
+        folder: OutputFolder,
+        part: str,
+        stem: str,
+        index: int,
+        *,
+        ending: str = "",
+        content: bytes = b"",
+        **source: Json,
     ) -> SavedImage:
         if safe_name(stem) != stem:
             raise ValueError(f"{stem!r} is no safe file name")
-        target = f"{stem}-{index}"
+        target = f"{stem}-{index}{ending}"
         reply = await self._pool.run(
             task, content=content, out=str(folder.out), batch=folder.name, part=part, target=target, **source
         )
@@ -100,6 +139,7 @@ class Results:
             width=reply["width"],
             height=reply["height"],
             alpha=reply["alpha"],
+            one_colour=reply["one_colour"],
         )
 
 

@@ -1,137 +1,108 @@
-"""The outline of an answer: its JSON with every very long string replaced by a note of where it lies in the body.
+"""The outline of an answer: its body with every very long run of base64 replaced by a note of where it lies.
 
-An answer may hold megabytes of base64, an adapter needs only what stands around them. The scanner sees each byte once, as it
-arrives; long runs are crossed by `bytes.find`, and never more than one short string is held back.
+An answer may hold megabytes of base64, an adapter needs only what stands around them: the JSON, the events of a stream, or the
+text of a chat with a data URL in its middle. The scanner sees each byte once, as it arrives, and holds one short run at most.
 """
 
-from typing import Protocol
+import re
 
-LONGEST_STRING = 8 << 10
-"""Bytes between the quotes beyond which a string stays on disk only."""
+LONGEST_RUN = 8 << 10
+"""Bytes of base64 beyond which a run stays on disk only."""
 MAX_OUTLINE = 16 << 20
 """Bytes of outline. What exceeds them is no answer of an image API; the outline then ends early and does not parse."""
-MAX_PLAIN = 1 << 20
-"""Bytes kept of a body that is no JSON."""
 
-_BLANK = b" \t\r\n\xef\xbb\xbf"
-"""White space and the byte order mark."""
-_MAX_BLANK = 4096
-
-
-class _Reader(Protocol):
-    def feed(self, chunk: bytes) -> None: ...
-
-    def finish(self) -> bytes: ...
+_WORD = rb"[A-Za-z0-9+/=_-]"
+_OTHER = rb"[^\\A-Za-z0-9+/=_-]"
+_RUN = re.compile(_WORD + rb"++")
+_TEXT = re.compile(rb"(?:" + _OTHER + rb"++|" + _WORD + rb"{1,99}+(?=" + _OTHER + rb"))++")
+"""Text with short words, each whole: what follows a word decides whether it may be part of a run."""
+_ESCAPED_WORD = re.compile(rb"\\(?:/|u00(?:2[bBdDfF]|3[dD]))")
+"""Base64 as servers write it that escape slash and plus in JSON."""
+_LINE_BREAK = re.compile(rb"\\[nr]")
+_ESCAPE = re.compile(rb"\\(?:u[0-9a-fA-F]{4}|.)?", re.DOTALL)
+_LONGEST_ESCAPE = 6
+_WRAPPED_LINES = range(60, 77)
+"""Characters of a line of base64 that is wrapped; a line break after any other number of them ends the run."""
 
 
 class Outline:
-    """Chooses how to read a body: as JSON when it says so or begins so, else as it is, up to `MAX_PLAIN` bytes."""
+    """Copies a body, but puts `spool:NONCE:OFFSET:LENGTH` for each run of base64 longer than `longest` bytes.
 
-    def __init__(self, nonce: str, *, declared_json: bool, longest: int = LONGEST_STRING) -> None:
-        self._json = JsonOutline(nonce, longest=longest)
-        self._reader: _Reader | None = self._json if declared_json else None
-        self._start = b""
-
-    def feed(self, chunk: bytes) -> None:
-        """Take the next bytes of the body."""
-        if self._reader is None:
-            chunk = self._start = self._start + chunk
-            self._reader = self._chosen(chunk)
-        if self._reader is not None:
-            self._reader.feed(chunk)
-
-    def _chosen(self, start: bytes) -> _Reader | None:
-        first = start.lstrip(_BLANK)[:1]
-        if not first and len(start) < _MAX_BLANK:
-            return None
-        return self._json if first in (b"{", b"[") else PlainOutline()
-
-    def finish(self) -> bytes:
-        """Return the outline."""
-        return self._reader.finish() if self._reader is not None else self._start
-
-
-class PlainOutline:
-    """The first `MAX_PLAIN` bytes of a body."""
-
-    def __init__(self) -> None:
-        self._kept = bytearray()
-
-    def feed(self, chunk: bytes) -> None:
-        """Take the next bytes of the body."""
-        self._kept += chunk[: MAX_PLAIN - len(self._kept)]
-
-    def finish(self) -> bytes:
-        """Return what was kept."""
-        return bytes(self._kept)
-
-
-class JsonOutline:
-    """Copies JSON, but puts `spool:NONCE:OFFSET:LENGTH` for the content of each string longer than `longest` bytes.
-
-    Offset and length count bytes of the body, between the quotes, escapes as written. Text that is no JSON comes out as no JSON.
+    Offset and length count bytes of the body, JSON escapes as written. A prefix such as `data:image/png;base64,` stays.
     """
 
-    def __init__(self, nonce: str, *, longest: int = LONGEST_STRING) -> None:
+    def __init__(self, nonce: str, *, longest: int = LONGEST_RUN) -> None:
         self._nonce = nonce
         self._longest = longest
         self._outline = bytearray()
+        self._rest = b""
         self._position = 0
-        self._string_start: int | None = None
+        self._run_start = 0
+        self._run_length = 0
+        self._line_length = 0
         self._held = bytearray()
-        self._escaped = False
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes of the body."""
-        at = 0
-        while at < len(chunk):
-            at = self._outside(chunk, at) if self._string_start is None else self._inside(chunk, at, self._string_start)
-        self._position += len(chunk)
+        self._rest += chunk
+        if self._position == 0 and len(self._rest) <= self._longest:
+            return  # nothing this short holds a long run
+        self._scan(final=False)
+
+    def so_far(self) -> bytes:
+        """Return the outline of what has come so far; a run that has not ended is left out."""
+        return bytes(self._outline) if self._position else self._rest
 
     def finish(self) -> bytes:
-        """Return the outline; a string that never ended is left without its closing quote."""
-        self._copy(self._held)
+        """Return the outline."""
+        self._scan(final=True)
+        self._end_run()
         return bytes(self._outline)
 
-    def _outside(self, chunk: bytes, at: int) -> int:
-        quote = chunk.find(b'"', at)
-        end = len(chunk) if quote < 0 else quote + 1
-        self._copy(chunk[at:end])
-        if quote >= 0:
-            self._string_start = self._position + end
+    def _scan(self, *, final: bool) -> None:
+        data, at = self._rest, 0
+        while at < len(data):
+            if data[at : at + 1] == b"\\":
+                if len(data) - at < _LONGEST_ESCAPE and not final:
+                    break
+                at = self._escape(data, at)
+            elif self._run_length == 0 and (text := _TEXT.match(data, at)):
+                self._copy(data[at : text.end()])
+                at = text.end()
+            elif run := _RUN.match(data, at):
+                at = self._extend(data, at, run.end(), line=self._line_length + run.end() - at)
+            else:
+                self._end_run()
+        self._rest = data[at:]
+        self._position += at
+
+    def _escape(self, data: bytes, at: int) -> int:
+        if word := _ESCAPED_WORD.match(data, at):
+            return self._extend(data, at, word.end(), line=self._line_length + 1)
+        wrapped = self._run_length and (self._line_length == 0 or self._line_length in _WRAPPED_LINES)
+        if wrapped and (line_break := _LINE_BREAK.match(data, at)):
+            return self._extend(data, at, line_break.end(), line=0)
+        self._end_run()
+        escape = _ESCAPE.match(data, at)
+        end = escape.end() if escape else at + 1
+        self._copy(data[at:end])
         return end
 
-    def _inside(self, chunk: bytes, at: int, start: int) -> int:
-        quote = self._closing_quote(chunk, at)
-        end = len(chunk) if quote < 0 else quote
+    def _extend(self, data: bytes, at: int, end: int, *, line: int) -> int:
+        if self._run_length == 0:
+            self._run_start = self._position + at
         if len(self._held) <= self._longest:
-            self._held += chunk[at : min(end, at + self._longest + 1)]
-        if quote < 0:
-            return end
-        length = self._position + quote - start
-        is_long = length > self._longest
-        self._copy(b"spool:%b:%d:%d" % (self._nonce.encode(), start, length) if is_long else self._held)
-        self._copy(b'"')
-        self._held.clear()
-        self._string_start = None
-        return quote + 1
+            self._held += data[at : min(end, at + self._longest + 1)]
+        self._run_length += end - at
+        self._line_length = line
+        return end
 
-    def _closing_quote(self, chunk: bytes, at: int) -> int:
-        """Return where the string ends, or -1 when this chunk does not end it."""
-        if self._escaped:
-            at += 1
-            self._escaped = False
-        quote = chunk.find(b'"', at)
-        while True:
-            escape = chunk.find(b"\\", at, quote if quote >= 0 else len(chunk))
-            if escape < 0:
-                return quote
-            at = escape + 2
-            if at > len(chunk):
-                self._escaped = True
-                return -1
-            if 0 <= quote < at:  # the quote was the escaped one; otherwise it is still the next
-                quote = chunk.find(b'"', at)
+    def _end_run(self) -> None:
+        is_long = self._run_length > self._longest
+        marker = b"spool:%b:%d:%d" % (self._nonce.encode(), self._run_start, self._run_length)
+        self._copy(marker if is_long else self._held)
+        self._held.clear()
+        self._run_length = self._line_length = 0
 
     def _copy(self, text: bytes | bytearray) -> None:
         self._outline += text[: MAX_OUTLINE - len(self._outline)]

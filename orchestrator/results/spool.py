@@ -1,7 +1,7 @@
 """Raw answers on disk before anybody reads them: what was paid for survives a crash and a parser that does not understand it.
 
 A file is one line of JSON (status, headers, nonce) and then the body as it came. The nonce is drawn for each answer and stands in
-the markers that `skeleton` puts for long strings, so that no provider can write one that points elsewhere.
+the markers that `skeleton` puts for long base64, so that no provider can write one that points elsewhere.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -18,13 +19,14 @@ from typing import BinaryIO, Self
 
 from orchestrator.jobs.reports import InlineBytes
 from orchestrator.results import durable
+from orchestrator.results.journal import Entry, Journal
 from orchestrator.results.skeleton import Outline
 
 MAX_ANSWER = 256 << 20
 """Bytes of one body (reliability.md d.2)."""
 
 _ATTEMPT = re.compile(r"[A-Za-z0-9_-]{1,80}")
-_MARKER = re.compile(r"spool:([0-9a-f]+):(\d+):(\d+)")
+_MARKER = re.compile(r"(spool:[0-9a-f]+:\d+:\d+)")
 _CHUNK = 1 << 20
 
 
@@ -39,7 +41,7 @@ class SpooledAnswer:
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
-    """The outline of the body: long strings of JSON are markers."""
+    """The outline of the body: long runs of base64 are markers."""
 
 
 class Spool:
@@ -51,9 +53,21 @@ class Spool:
         self._new_nonce = new_nonce
         self._folder = durable.open_folder(self.path)
         os.fchmod(self._folder, 0o700)
+        self._journal = Journal(self._folder)
+        self._take_in()
+
+    def _take_in(self) -> None:
+        """Turn what a full disk left in the journal into answers like any other."""
+        for entry in self._journal.entries():
+            with self.sink(entry.attempt_id) as sink:
+                sink.open(entry.status, entry.headers)
+                sink.write(entry.body)
+                sink.settle()
+        self._journal.clear()
 
     def close(self) -> None:
-        """Give the folder handle back; the spool cannot be used afterwards."""
+        """Give the handles back; the spool cannot be used afterwards."""
+        self._journal.close()
         os.close(self._folder)
 
     def sink(self, attempt_id: str) -> "AnswerSink":
@@ -62,36 +76,56 @@ class Spool:
         return AnswerSink(attempt_id, self._folder, self._new_nonce())
 
     async def keep(self, attempt_id: str, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        """Make an answer that is already in memory durable, for example one whose commit failed."""
-        with self.sink(attempt_id) as sink:
-            sink.open(status, headers)
-            sink.write(body)
-            await sink.finish()
+        """Make an answer that is already in memory durable, for example one whose commit failed.
+
+        When the disk takes nothing more it goes into the journal, where a later start finds it. Raises `OSError` when even that
+        is full.
+        """
+        try:
+            with self.sink(attempt_id) as sink:
+                sink.open(status, headers)
+                sink.write(body)
+                await sink.finish()
+        except OSError:
+            entry = Entry(attempt_id=attempt_id, status=status, headers=headers, body=body)
+            await asyncio.to_thread(self._journal.write, entry)
+            # failpoint P15
 
     async def read(self, attempt_id: str) -> SpooledAnswer:
         """Read a whole answer back, as after a restart; raise `FileNotFoundError` when there is none."""
         return await asyncio.to_thread(self._read, attempt_id)
 
-    def locate(self, attempt_id: str, text: str) -> InlineBytes | None:
-        """Return where `text` lies in the attempt's body when it is a marker of that very answer, else None: a literal string.
-
-        Raises `FileNotFoundError` for a marker whose answer is gone.
-        """
-        marker = _MARKER.fullmatch(text)
-        if marker is None:
+    async def broken_off(self, attempt_id: str) -> SpooledAnswer | None:
+        """Read what came of an answer whose connection broke; None where nothing readable did."""
+        try:
+            return await asyncio.to_thread(self._read, attempt_id, unfinished=True)
+        except (FileNotFoundError, ValueError):
             return None
-        nonce, offset, length = marker[1], int(marker[2]), int(marker[3])
-        with self._open(attempt_id) as file:
-            known: str = json.loads(file.readline())["nonce"]
-        return InlineBytes(offset=offset, length=length) if nonce == known else None
+
+    async def settle(self, attempt_id: str) -> None:
+        """Make what came of a broken answer its whole answer, durably."""
+        await asyncio.to_thread(_settle, self._folder, attempt_id)
+
+    def locate(self, attempt_id: str, text: str, *, unfinished: bool = False) -> list[str | InlineBytes]:
+        """Return base64 text in its pieces: literal ones, and for markers of that very answer where they lie in its body.
+
+        Text that came in several events of a stream may have several markers. `unfinished` looks in the answer that is just
+        arriving. Raises `FileNotFoundError` for a marker whose answer is gone.
+        """
+        pieces = _MARKER.split(text)
+        if len(pieces) == 1:
+            return [text]
+        with self._open(attempt_id, unfinished=unfinished) as file:
+            nonce: str = json.loads(file.readline())["nonce"]
+        return [_place(piece, nonce) for piece in pieces if piece]
 
     def has(self, attempt_id: str) -> bool:
         """Whether a whole answer of the attempt is here."""
         return self.path_of(attempt_id).is_file()
 
-    def path_of(self, attempt_id: str) -> Path:
-        """Return where the whole answer of the attempt lies, or would."""
-        return self.path / _answer(_checked(attempt_id))
+    def path_of(self, attempt_id: str, *, unfinished: bool = False) -> Path:
+        """Return where the whole answer of the attempt lies, or would; with `unfinished` the one that is just arriving."""
+        return self.path / (_partial if unfinished else _answer)(_checked(attempt_id))
 
     def discard(self, attempt_id: str) -> None:
         """Delete what is kept of an attempt: only when all its images are saved."""
@@ -123,13 +157,13 @@ class Spool:
         found = (name.removesuffix(ending) for name in names if name.endswith(ending))
         return (name for name in found if _ATTEMPT.fullmatch(name))
 
-    def _open(self, attempt_id: str) -> BinaryIO:
-        return durable.read(_answer(_checked(attempt_id)), folder=self._folder)
+    def _open(self, attempt_id: str, *, unfinished: bool = False) -> BinaryIO:
+        return durable.read(self.path_of(attempt_id, unfinished=unfinished).name, folder=self._folder)
 
-    def _read(self, attempt_id: str) -> SpooledAnswer:
-        with self._open(attempt_id) as file:
+    def _read(self, attempt_id: str, *, unfinished: bool = False) -> SpooledAnswer:
+        with self._open(attempt_id, unfinished=unfinished) as file:
             head = json.loads(file.readline())
-            outline = _outline(head["headers"], head["nonce"])
+            outline = Outline(head["nonce"])
             while chunk := file.read(_CHUNK):
                 outline.feed(chunk)
         return SpooledAnswer(status=head["status"], headers=head["headers"], body=outline.finish())
@@ -145,6 +179,8 @@ class AnswerSink:
         self._file: BinaryIO | None = None
         self._size = 0
         self._outline: Outline
+        self.disk_error: OSError | None = None
+        """Why the answer could not be written, if it could not."""
 
     def __enter__(self) -> Self:
         return self
@@ -156,11 +192,12 @@ class AnswerSink:
         """Begin an answer, or begin it again; `headers` with lower-case names. Raises `OSError` when the disk refuses."""
         self.close()
         name = _partial(self._attempt_id)
-        durable.remove(name, folder=self._folder)
-        self._file = durable.create(name, folder=self._folder, mode=durable.PRIVATE)
         head = {"status": status, "headers": dict(headers), "nonce": self._nonce}
-        self._file.write(json.dumps(head, separators=(",", ":")).encode() + b"\n")
-        self._outline = _outline(headers, self._nonce)
+        with self._noting():
+            durable.remove(name, folder=self._folder)
+            self._file = durable.create(name, folder=self._folder, mode=durable.PRIVATE)
+            self._file.write(json.dumps(head, separators=(",", ":")).encode() + b"\n")
+        self._outline = Outline(self._nonce)
         self._size = 0
 
     def write(self, chunk: bytes) -> None:
@@ -168,23 +205,48 @@ class AnswerSink:
         self._size += len(chunk)
         if self._size > MAX_ANSWER:
             raise SpoolTooLarge(f"the answer is larger than {MAX_ANSWER >> 20} MiB")
-        self._opened().write(chunk)
+        with self._noting():
+            self._opened().write(chunk)
         self._outline.feed(chunk)
 
+    def so_far(self) -> bytes:
+        """Return the outline of what has come so far, and hand it all to the system, so that other processes can read it."""
+        with self._noting():
+            self._opened().flush()
+        return self._outline.so_far()
+
     async def finish(self) -> bytes:
-        """Make the whole answer durable; return its body with a marker for each long string of JSON.
+        """Make the whole answer durable; return its body with a marker for each long run of base64.
 
         The disk is waited for in a thread whatever the size: a slow one would hold up every other job.
         """
         file, self._file = self._opened(), None  # the thread owns it now: a cancelled wait must not close it under its hands
-        await asyncio.to_thread(self._settle, file)
+        with self._noting():
+            # failpoint P4
+            await asyncio.to_thread(self._settle, file)
+        # failpoint P5
         return self._outline.finish()
 
+    def settle(self) -> None:
+        """Make the whole answer durable; blocks."""
+        file, self._file = self._opened(), None
+        self._settle(file)
+
     def close(self) -> None:
-        """Let go of the file; an answer that was not finished stays behind as a partial."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        """Let go of the file; an answer that was not finished stays behind as a partial, as far as the disk took it."""
+        file, self._file = self._file, None
+        if file is not None:
+            with suppress(OSError):  # whoever wrote the bytes that do not fit has heard of it
+                file.close()
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        """Remember that it was the disk that failed: whoever reads from the network sees only an error among others."""
+        try:
+            yield
+        except OSError as error:
+            self.disk_error = error
+            raise
 
     def _opened(self) -> BinaryIO:
         if self._file is None:
@@ -195,13 +257,26 @@ class AnswerSink:
         with file:
             file.flush()
             durable.flush(file.fileno())
-        partial, answer = _partial(self._attempt_id), _answer(self._attempt_id)
-        os.replace(partial, answer, src_dir_fd=self._folder, dst_dir_fd=self._folder)
-        durable.flush(self._folder)
+        _rename(self._folder, self._attempt_id)
 
 
-def _outline(headers: Mapping[str, str], nonce: str) -> Outline:
-    return Outline(nonce, declared_json="json" in headers.get("content-type", "").lower())
+def _settle(folder: int, attempt_id: str) -> None:
+    with durable.read(_partial(_checked(attempt_id)), folder=folder) as file:
+        durable.flush(file.fileno())
+    _rename(folder, attempt_id)
+
+
+def _rename(folder: int, attempt_id: str) -> None:
+    os.replace(_partial(attempt_id), _answer(attempt_id), src_dir_fd=folder, dst_dir_fd=folder)
+    durable.flush(folder)
+
+
+def _place(piece: str, nonce: str) -> str | InlineBytes:
+    kind, _, rest = piece.partition(f"spool:{nonce}:")
+    if kind or not rest:
+        return piece
+    offset, length = rest.split(":")
+    return InlineBytes(offset=int(offset), length=int(length))
 
 
 def _checked(attempt_id: str) -> str:

@@ -1,7 +1,7 @@
 """The process that touches foreign bytes: limited in memory and time, without the keys, gone as soon as its parent is.
 
-It is started by `pool` as a program of its own, reads one JSON request a line, with as many bytes after it as it says, and answers
-with one JSON line.
+It is started by `pool` as a program of its own, reads one JSON request a line, with as many bytes after it as it says, and
+answers with one JSON line.
 """
 
 import json
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
-from orchestrator.results import publish
+from orchestrator.results import publish, treatment
 from orchestrator.results.decode import ImageFacts, NotAnImage, UnsafeImage, inspect
 
 READY = b"ready\n"
@@ -24,6 +24,8 @@ TASKS: dict[str, Callable[..., publish.Reply]] = {
     "save_part": publish.save_part,
     "save_bytes": publish.save_bytes,
     "inspect_file": publish.inspect_file,
+    "inspect_bytes": publish.inspect_bytes,
+    "treat_file": treatment.treat_file,
 }
 
 

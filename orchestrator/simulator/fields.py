@@ -81,6 +81,15 @@ class Fields:
             )
         return value
 
+    def flag(self, name: str) -> bool:
+        """A yes or no; no where it is missing."""
+        value = self._values.get(name)
+        if self._from_form and isinstance(value, str) and value.lower() in ("true", "false"):
+            return value.lower() == "true"
+        if value is not None and not isinstance(value, bool):
+            raise self._wrong_type(name, "a boolean", value)
+        return bool(value)
+
     def integer(self, name: str, *, default: int, low: int, high: int) -> int:
         """A whole number between `low` and `high`."""
         value = self._values.get(name)

@@ -13,6 +13,7 @@ from orchestrator.simulator.arrival import Arrival, read_arrival
 from orchestrator.simulator.ledger import Submission
 from orchestrator.simulator.pace import TokenBucket
 from orchestrator.simulator.refusal import Refusal
+from orchestrator.simulator.repeats import Repeats
 from orchestrator.simulator.tasks import Order, Task
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from orchestrator.simulator.faults import Chance, Faults, Verdict
     from orchestrator.simulator.ledger import Ledger
     from orchestrator.simulator.options import SimulatorOptions
+    from orchestrator.simulator.relay_tasks import RelayTasks
     from orchestrator.simulator.tasks import TaskBook
 
 __all__ = ["Api", "Gate", "key_of", "owner_of"]
@@ -62,7 +64,7 @@ class Api(Protocol):
     def refuse(self, refusal: Refusal) -> web.Response:
         """The error answer."""
 
-    async def accept(self, request: web.Request, task: Task) -> web.Response:
+    async def accept(self, request: web.Request, task: Task) -> web.StreamResponse:
         """The answer to an accepted order."""
 
 
@@ -73,6 +75,7 @@ class Case:
     api: Api
     arrival: Arrival
     key: str | None
+    idempotency_key: str | None = None
 
     @property
     def prompt(self) -> str:
@@ -88,6 +91,8 @@ class Gate:
     """
 
     on_accepted: Callable[[Submission], None] | None = None
+    relay_tasks: RelayTasks | None = None
+    """Who answers with tasks where images are promised."""
 
     def __init__(
         self,
@@ -106,6 +111,7 @@ class Gate:
         self._ledger = ledger
         self._tasks = tasks
         self._bucket = TokenBucket(per_minute=options.rpm, burst=options.burst, clock=clock) if options.rpm else None
+        self._repeats = Repeats(options, clock)
         self._outstanding = 0
         self._charged = 0
 
@@ -118,8 +124,13 @@ class Gate:
     async def submit(self, request: web.Request, api: Api) -> web.StreamResponse:
         """Handle one paid request from arrival to answer."""
         with self._ledger.flight():
-            case = Case(api=api, arrival=await read_arrival(request), key=key_of(request))
+            header = self._options.idempotency_header
+            once = request.headers.get(header) if header is not None else None
+            case = Case(api=api, arrival=await read_arrival(request), key=key_of(request), idempotency_key=once)
             try:
+                repeated = self._repeats.known(owner_of(case.key), once, case.arrival.raw_sha256)
+                if repeated is not None:
+                    return await self._repeat(request, case, repeated)
                 order, verdict = self._judge(case)
             except Refusal as refusal:
                 self._record(case, outcome=refusal.outcome, status=refusal.status)
@@ -157,7 +168,7 @@ class Gate:
             refusal.headers.update(self._retry_headers())
             raise refusal
 
-    async def _accept(self, request: web.Request, case: Case, order: Order, verdict: Verdict) -> web.Response:
+    async def _accept(self, request: web.Request, case: Case, order: Order, verdict: Verdict) -> web.StreamResponse:
         task = self._charge(case, order, verdict)
         loses_answer = self._faults.loses_answer(order.prompt) or verdict.loses_answer
         status = None if loses_answer else self._options.error_status if verdict.error_after else 200
@@ -165,17 +176,30 @@ class Gate:
         if self.on_accepted is not None:
             self.on_accepted(submission)
         self._outstanding += 1
+        self._repeats.began(owner_of(case.key), case.idempotency_key, case.arrival.raw_sha256, task)
         try:
             await self._clock.sleep(self._options.latency)
             if loses_answer:
                 return drop_connection(request)
             if verdict.error_after:
                 return case.api.refuse(case.api.broken(self._options.error_status))
-            answer = await case.api.accept(request, task)
+            answer = await self._answered(request, case.api, task)
         finally:
             self._outstanding -= 1
+            self._repeats.answered(owner_of(case.key), case.idempotency_key)
         answer.headers.update(self._pace_headers(case.api))
         return answer
+
+    async def _repeat(self, request: web.Request, case: Case, task: Task) -> web.StreamResponse:
+        """Answer once more what was ordered under the same key before, for nothing."""
+        loses_answer = self._faults.loses_answer(task.order.prompt)
+        self._record(case, outcome="repeated", status=None if loses_answer else 200)
+        return drop_connection(request) if loses_answer else await self._answered(request, case.api, task)
+
+    async def _answered(self, request: web.Request, api: Api, task: Task) -> web.StreamResponse:
+        if self.relay_tasks is not None and self.relay_tasks.answers_for(api.provider):
+            return self.relay_tasks.accepted(task)
+        return await api.accept(request, task)
 
     def _charge(self, case: Case, order: Order, verdict: Verdict) -> Task:
         self._charged += 1
@@ -189,7 +213,7 @@ class Gate:
             duration=self._options.duration * (1 + spread),
             fails=verdict.fails,
         )
-        if order.delivery == "url":
+        if order.delivery == "url" or order.response is not None or self.relay_tasks is not None:
             self._tasks.remember(task)
         return task
 
@@ -206,7 +230,7 @@ class Gate:
             endpoint=case.api.endpoint,
             path=case.arrival.path,
             key_hint=owner_of(case.key)[:8] if case.key else None,
-            prompt=case.prompt or None,
+            prompt=(order.prompt if order else case.prompt) or None,
             n=n if isinstance(n, int) else None,
             model=model if isinstance(model, str) else None,
             charged=task is not None,
@@ -244,9 +268,10 @@ class Gate:
 
 
 def key_of(request: web.Request) -> str | None:
-    """The bearer key of a request, None when there is none."""
+    """The key of a request, as a bearer or in TTAPI's own header (providers.md 2); None when there is none."""
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    return key.strip() or None if scheme.lower() == "bearer" else None
+    key = key if scheme.lower() == "bearer" else request.headers.get("TT-API-KEY", "")
+    return key.strip() or None
 
 
 def owner_of(key: str | None) -> str:

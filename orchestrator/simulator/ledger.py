@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Download", "Ledger", "Outcome", "Poll", "Reference", "Submission", "Upload"]
 
-Outcome = Literal["accepted", "throttled", "rejected", "error", "unauthorised"]
+Outcome = Literal["accepted", "throttled", "rejected", "error", "unauthorised", "repeated"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,18 @@ if TYPE_CHECKING:
     from orchestrator.simulator.arrival import Arrival
     from orchestrator.simulator.ledger import Reference
 
-__all__ = ["FAMILIES", "complaint", "family_of", "read_edit", "read_generation"]
+__all__ = [
+    "FAMILIES",
+    "GPT_QUALITIES",
+    "QUALITIES",
+    "complaint",
+    "family_of",
+    "read_background",
+    "read_edit",
+    "read_fidelity",
+    "read_generation",
+    "read_size",
+]
 
 FAMILIES = {
     "gpt-image-2.5": ("gpt-image-2.5", "gpt-image-2.6"),
@@ -91,10 +102,10 @@ def _read(
 ) -> Order:
     model = fields.text("model", default=default_model)
     family = family_of(model)
-    _refuse_streaming(fields)
-    size, width, height = _read_size(fields, family)
+    streams = _read_stream(fields, family)
+    size, width, height = read_size(fields, family)
     quality = fields.choice("quality", QUALITIES.get(family, GPT_QUALITIES), default="auto")
-    background, picture_format = _read_background(fields)
+    background, picture_format = read_background(fields)
     return Order(
         model=model,
         prompt=fields.prompt(LONGEST_PROMPT.get(family, 32_000)),
@@ -106,20 +117,26 @@ def _read(
         background="transparent" if background == "transparent" else "opaque",
         format=picture_format,
         compression=fields.integer("output_compression", default=100, low=0, high=100),
-        high_fidelity=_read_fidelity(fields, family),
+        high_fidelity=read_fidelity(fields, family),
         delivery=_read_delivery(fields, family, delivery),
         references=references,
         mask=mask,
+        stream=streams,
+        partial_images=fields.integer("partial_images", default=0, low=0, high=3),
     )
 
 
-def _refuse_streaming(fields: Fields) -> None:
-    if fields.raw("stream") in (True, "true", "True"):
-        raise complaint("Streaming is not supported here.", param="stream", code="unsupported_value")
-    fields.integer("partial_images", default=0, low=0, high=3)
+def _read_stream(fields: Fields, family: str) -> bool:
+    streams = fields.flag("stream")
+    if streams and family.startswith("dall-e"):
+        raise complaint("This model does not stream.", param="stream", code="unsupported_value")
+    if fields.raw("partial_images") is not None and not streams:
+        raise complaint("'partial_images' needs 'stream'.", param="partial_images", code="invalid_value")
+    return streams
 
 
-def _read_size(fields: Fields, family: str) -> tuple[str, int, int]:
+def read_size(fields: Fields, family: str) -> tuple[str, int, int]:
+    """The size as it will be, and its pixels."""
     size = fields.choice("size", SIZES[family], default="auto") if family in SIZES else fields.text("size", default="auto")
     size = AUTO_SIZE if size == "auto" else size
     match = FREE_SIZE.fullmatch(size)
@@ -137,7 +154,8 @@ def _is_free_size(width: int, height: int) -> bool:
     return is_on_grid and is_in_shape and FEWEST_PIXELS <= width * height <= MOST_PIXELS
 
 
-def _read_background(fields: Fields) -> tuple[str, Literal["png", "jpeg", "webp"]]:
+def read_background(fields: Fields) -> tuple[str, Literal["png", "jpeg", "webp"]]:
+    """The background and the format, which must go together."""
     picture_format = fields.choice("output_format", ("png", "jpeg", "webp"), default="png")
     background = fields.choice("background", ("transparent", "opaque", "auto"), default="auto")
     if background == "transparent" and picture_format == "jpeg":
@@ -145,7 +163,8 @@ def _read_background(fields: Fields) -> tuple[str, Literal["png", "jpeg", "webp"
     return background, cast("Literal['png', 'jpeg', 'webp']", picture_format)
 
 
-def _read_fidelity(fields: Fields, family: str) -> bool:
+def read_fidelity(fields: Fields, family: str) -> bool:
+    """Whether references are to be kept in detail."""
     if "input_fidelity" in fields and family != "gpt-image-1":
         raise complaint("This model does not take 'input_fidelity'.", param="input_fidelity", code="unsupported_parameter")
     return fields.choice("input_fidelity", ("low", "high"), default="low") == "high"

@@ -11,6 +11,7 @@ from orchestrator.simulator.answers import json_answer
 from orchestrator.simulator.drawing import render
 from orchestrator.simulator.gate import key_of
 from orchestrator.simulator.openai_fields import family_of, read_edit, read_generation
+from orchestrator.simulator.openai_streaming import stream_pictures
 from orchestrator.simulator.openai_usage import usage
 from orchestrator.simulator.refusal import Refusal
 
@@ -74,8 +75,12 @@ class OpenAiGenerations:
         """Check every field; raises Refusal."""
         return read_generation(arrival, delivery=self._options.result)
 
-    async def accept(self, request: web.Request, task: Task) -> web.Response:
-        """Wait for the pictures and send them, or their URLs."""
+    async def accept(self, request: web.Request, task: Task) -> web.StreamResponse:
+        """Wait for the pictures and send them, or their URLs; or send them in events as they come."""
+        if task.order.stream:
+            return await stream_pictures(
+                request, task, endpoint=self.endpoint, options=self._options, clock=self._clock, headers=self._identity()
+            )
         await self._clock.sleep(max(0.0, task.completed_at - self._clock.now()))
         body: dict[str, Any] = {"created": int(self._clock.now()), "data": await self._data(request, task)}
         order, family = task.order, family_of(task.order.model)
@@ -117,7 +122,7 @@ class OpenAiGenerations:
         code = INTERNAL_CODES.get(status)
         return Refusal("The server had an error.", status=status, code=code, kind="server_error", outcome="error")
 
-    def failed_at_once(self) -> Refusal:
+    def failed_at_once(self) -> Refusal | None:
         """A blocked prompt is refused within the request."""
         details = {"moderation_details": {"moderation_stage": "input", "categories": ["violence"]}}
         return Refusal(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from orchestrator.simulator.arrival import Part
     from orchestrator.simulator.fields import Fields
 
-__all__ = ["read_form_pictures", "read_json_pictures"]
+__all__ = ["picture_at", "read_form_pictures", "read_json_pictures"]
 
 MOST_PICTURES = 16
 LARGEST_PICTURE = 50 * 1024 * 1024
@@ -44,9 +44,9 @@ def read_json_pictures(fields: Fields) -> Pictures:
     listed = fields.raw("images")
     if not isinstance(listed, list):
         raise _complaint("Missing required parameter: 'images'.", "images", "missing_required_parameter")
-    pictures = tuple(_from_object(value, "images") for value in listed)
+    pictures = tuple(picture_at(value, "images") for value in listed)
     mask = fields.raw("mask")
-    return _check(pictures, None if mask is None else _from_object(mask, "mask"), field="images")
+    return _check(pictures, None if mask is None else picture_at(mask, "mask"), field="images")
 
 
 def _complaint(message: str, param: str, code: str) -> Refusal:
@@ -67,7 +67,8 @@ def _from_part(part: Part) -> Reference:
     return _from_bytes(part.name, part.content, filename=part.filename, content_type=part.content_type)
 
 
-def _from_object(value: Any, field: str) -> Reference:  # noqa: ANN401 -- whatever JSON the client sent
+def picture_at(value: Any, field: str) -> Reference:  # noqa: ANN401 -- whatever JSON the client sent
+    """The picture that an object with an `image_url` or a `file_id` names."""
     given = {name: value.get(name) for name in ("image_url", "file_id")} if isinstance(value, dict) else {}
     texts = {name: text for name, text in given.items() if isinstance(text, str)}
     if len(texts) != 1:

@@ -22,6 +22,8 @@ FACTORS = {
     "gpt-image-2.5": {"low": 16, "medium": 24, "high": 48, "xhigh": 64, "max": 96},
 }
 """The q of the formula for later families; 2.6 is taken as 2.5."""
+PREVIEW_TOKENS = 100
+"""For each partial picture."""
 CHARACTERS_PER_TOKEN = 4
 TILE = 512
 REFERENCE_TOKENS_LATER = 1024
@@ -32,7 +34,7 @@ def usage(order: Order, family: str) -> dict[str, Any]:
     """The `usage` object of an answer."""
     text = max(1, math.ceil(len(order.prompt) / CHARACTERS_PER_TOKEN))
     image = sum(_reference_tokens(reference, order, family) for reference in order.references)
-    output = order.n * output_tokens(order, family)
+    output = order.n * (output_tokens(order, family) + PREVIEW_TOKENS * order.partial_images)
     return {
         "input_tokens": text + image,
         "input_tokens_details": {"image_tokens": image, "text_tokens": text},

@@ -73,6 +73,56 @@ class SimulatorOptions:
     lookup: bool = True
     """Whether a task can be found by its client_business_id."""
 
+    # Idempotency
+
+    idempotency_header: str | None = None
+    """Header whose value makes a request count once, however often it is sent; None honours none."""
+    idempotency_ttl: float = 86400.0
+    """Seconds for which such a key is remembered."""
+
+    # TTAPI's ways
+
+    job_id_name: Literal["jobId", "job_id"] = "jobId"
+    """How the answer to an accepted 4o job spells its id (providers.md 2.4)."""
+    quota: str = "2"
+    """What a 4o job takes from the balance, a hundredth of a dollar each; failed ones take nothing."""
+    stuck_containing: str | None = None
+    """4o jobs whose prompt contains this text wait in the queue for ever."""
+    image_missing: bool = False
+    """Whether 4o jobs succeed without an image, as when the model answered in words."""
+    error_form: Literal["envelope", "openai"] = "envelope"
+    """Whether TTAPI's errors come in its own shape, or OpenAI's pass through it."""
+    refused_with_200: bool = False
+    """Whether TTAPI refuses fields with status 200 and FAILED in the body."""
+    empty_messages: bool = False
+    """Whether TTAPI's errors give no reason."""
+    html_errors: bool = False
+    """Whether TTAPI's 5xx are pages of the gateway before it."""
+    throttle_status: Literal[429, 499] = 429
+    """What TTAPI answers when it is too much: too many requests, or an exhausted queue."""
+
+    # Relays' ways
+
+    answers_with_task: Literal["id", "inside"] | None = None
+    """Whether a task comes where images are promised: as `{"id", "status"}`, or inside `data` with an address of its own."""
+    more_sizes: tuple[str, ...] = ()
+    """Sizes that the gpt-image-2 relay has enabled besides the documented ones."""
+    chat_form: Literal["data", "markdown", "inline", "fields", "parts", "bare"] = "data"
+    """Where a chat tells of its images: in the documented list, in text as links or data, in fields or parts of its message."""
+    chat_streams: Literal["never", "declared", "undeclared"] = "never"
+    """Whether a chat answers in events although nobody asked, and whether its content type says so."""
+
+    # Responses and streams
+
+    refuse_containing: str | None = None
+    """Responses whose prompt contains this text are refused in words."""
+    talk_containing: str | None = None
+    """Responses whose prompt contains this text hold words instead of a picture."""
+    incomplete_containing: str | None = None
+    """Responses whose prompt contains this text end as incomplete."""
+    cut_stream: Literal["before", "after"] | None = None
+    """Whether streams break off: before their first picture is whole, or right after it."""
+
     # Limits
 
     rpm: float | None = None

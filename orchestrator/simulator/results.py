@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ResultFiles"]
 
-URL_LIFE = {"toapis": 86_400.0, "openai": 3_600.0}
-"""Seconds a result URL works: providers.md 1.4, and seed 001 for dall-e."""
+URL_LIFE = {"toapis": 86_400.0, "openai": 3_600.0, "ttapi": 3_600.0, "gpt-image-2": 3_600.0, "chat": 3_600.0}
+"""Seconds a result URL works: providers.md 1.4, and 2.1 for dall-e; nobody says it of the others."""
 SIGNING_KEY = b"the simulator's own, known to everybody"
 TOKEN = re.compile(r"(?P<task>\w+)-(?P<index>\d+)-(?P<deadline>\d+)-(?P<serial>\d+)-(?P<signature>[0-9a-f]{16})")
 HTML_PAGE = "<!doctype html><title>502 Bad Gateway</title><p>The file server is taking a short rest."

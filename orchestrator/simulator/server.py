@@ -8,16 +8,25 @@ from typing import TYPE_CHECKING, Self
 from aiohttp import web
 
 from orchestrator.simulator.answers import json_answer
+from orchestrator.simulator.chat import Chat
 from orchestrator.simulator.clock import RealClock
 from orchestrator.simulator.faults import Chance, Faults
 from orchestrator.simulator.gate import Gate
 from orchestrator.simulator.journal import Journal
 from orchestrator.simulator.ledger import Ledger
+from orchestrator.simulator.openai_files import OpenAiFiles
 from orchestrator.simulator.openai_images import OpenAiEdits, OpenAiGenerations
+from orchestrator.simulator.openai_responses import OpenAiResponses
+from orchestrator.simulator.relay import RelayEdits, RelayGenerations
+from orchestrator.simulator.relay_tasks import RelayTasks
 from orchestrator.simulator.results import ResultFiles
 from orchestrator.simulator.tasks import TaskBook
 from orchestrator.simulator.toapis import ToApis
+from orchestrator.simulator.ttapi import IDS as TTAPI_IDS
+from orchestrator.simulator.ttapi import TtapiDallE3, TtapiEdits, TtapiGenerations
+from orchestrator.simulator.ttapi_4o import TtapiJobs, TtapiNewerJobs
 from orchestrator.simulator.uploads import Uploads
+from orchestrator.simulator.variations import OpenAiVariations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -30,7 +39,13 @@ if TYPE_CHECKING:
 
 __all__ = ["PREFIXES", "Simulator", "serve"]
 
-PREFIXES = {"toapis": "/toapis", "openai": "/openai", "openai-images": "/openai", "openai-edits": "/openai"}
+PREFIXES = {
+    "toapis": "/toapis",
+    **dict.fromkeys(("openai", "openai-images", "openai-edits", "openai-variations", "openai-responses"), "/openai"),
+    **dict.fromkeys(TTAPI_IDS, "/ttapi"),
+    "gpt-image-2": "/gpt-image-2",
+    "chat": "/chat",
+}
 """Where each provider id lives on its own; providers that share a prefix are one API."""
 LARGEST_BODY = 900 * 1024 * 1024
 """Bytes: sixteen pictures of 50 MB, the most an edit may carry, and some room."""
@@ -66,9 +81,49 @@ class Simulator:
         toapis = ToApis(options=options, clock=clock, ledger=ledger, gate=gate, tasks=tasks, results=results, uploads=uploads)
         openai: list[Api] = [
             kind(options=options, clock=clock, gate=gate, results=results, identifiers=chance.stream("request id"))
-            for kind in (OpenAiGenerations, OpenAiEdits)
+            for kind in (OpenAiGenerations, OpenAiEdits, OpenAiVariations)
         ]
-        self._apis: dict[str, list[Api]] = {"/toapis": [toapis], "/openai": openai}
+        files = OpenAiFiles(
+            options=options, clock=clock, chance=chance, ledger=ledger, journal=self._journal, gate=gate, errors=openai[0]
+        )
+        responses = OpenAiResponses(
+            options=options,
+            clock=clock,
+            gate=gate,
+            results=results,
+            identifiers=chance.stream("request id"),
+            ledger=ledger,
+            tasks=tasks,
+            files=files,
+        )
+        ttapi: list[Api] = [
+            *(
+                sold(options=options, clock=clock, gate=gate, results=results, identifiers=chance.stream("request id"))
+                for sold in (TtapiGenerations, TtapiEdits, TtapiDallE3)
+            ),
+            *(
+                jobs(options=options, clock=clock, ledger=ledger, gate=gate, tasks=tasks, results=results)
+                for jobs in (TtapiJobs, TtapiNewerJobs)
+            ),
+        ]
+        relay, chat = (
+            [
+                kind(options=options, clock=clock, gate=gate, results=results, identifiers=chance.stream("request id"))
+                for kind in kinds
+            ]
+            for kinds in ((RelayGenerations, RelayEdits), (Chat,))
+        )
+        self._apis: dict[str, list[Api | RelayTasks]] = {
+            "/toapis": [toapis],
+            "/openai": [*openai, responses],
+            "/ttapi": [*ttapi],
+            "/gpt-image-2": [*relay],
+            "/chat": [*chat],
+        }
+        if options.answers_with_task is not None:
+            gate.relay_tasks = RelayTasks(options=options, clock=clock, ledger=ledger, tasks=tasks, results=results)
+            for prefix in ("/openai", "/gpt-image-2", "/chat"):
+                self._apis[prefix].append(gate.relay_tasks)
         self._shared_routes = [*results.routes(), *uploads.routes()]
 
     @property

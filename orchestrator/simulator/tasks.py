@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from orchestrator.simulator.drawing import Picture
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from random import Random
 
     from orchestrator.simulator.journal import Journal
@@ -38,6 +39,10 @@ class Order:
     client_business_id: str | None = None
     references: tuple[Reference, ...] = ()
     mask: Reference | None = None
+    stream: bool = False
+    partial_images: int = 0
+    response: Mapping[str, Any] | None = None
+    """What a response was asked for besides its picture: its text model, mode and tool, as they came."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,7 +42,8 @@ async def put_accounts(connection: AsyncConnection, accounts: Sequence[AccountSe
                 f"account {settings.name}: provider or base_url cannot change while {open_elsewhere} of its requests are open; "
                 "resume or resolve them first"
             )
-        await connection.execute(_PUT, {**_identity(settings), "settings": to_json(settings)})
+        facts = {"settings": to_json(settings), "budget_per_day": settings.budget_per_day}
+        await connection.execute(_PUT, {**_identity(settings), **facts})
 
 
 def _identity(settings: AccountSettings) -> dict[str, str]:
@@ -84,17 +85,24 @@ _OPEN_ELSEWHERE = text(
 )
 _PUT = text(
     """
-    INSERT INTO account (name, provider, base_url, settings) VALUES (:name, :provider, :base_url, :settings)
+    INSERT INTO account (name, provider, base_url, settings, budget_per_day)
+    VALUES (:name, :provider, :base_url, :settings, :budget_per_day)
     ON CONFLICT (name) DO UPDATE SET provider = excluded.provider, base_url = excluded.base_url, settings = excluded.settings,
+        budget_per_day = excluded.budget_per_day,
         accepted_at = CASE WHEN account.base_url = excluded.base_url THEN account.accepted_at END
     """
-).bindparams(bindparam("settings", type_=account.c.settings.type))
+).bindparams(
+    bindparam("settings", type_=account.c.settings.type), bindparam("budget_per_day", type_=account.c.budget_per_day.type)
+)
 _PAUSE = text(
     """
     UPDATE account SET paused_at = :now, pause_code = :code, pause_message = :message WHERE name = :name AND paused_at IS NULL
     """
 )
 _LIFT = text("UPDATE account SET paused_at = NULL, pause_code = NULL, pause_message = NULL WHERE name = :name")
+
+
+_AMOUNTS = ("max_double_cost", "budget_per_day")
 
 
 def to_json(settings: AccountSettings) -> dict[str, Any]:
@@ -108,7 +116,7 @@ def to_json(settings: AccountSettings) -> dict[str, Any]:
 def from_json(stored: Mapping[str, Any]) -> AccountSettings:
     """Return settings as they were."""
     known = {name: value for name, value in stored.items() if name in AccountSettings.__dataclass_fields__}
-    worst = known.get("max_double_cost")
+    amounts = {name: Decimal(known[name]) for name in _AMOUNTS if known.get(name) is not None}
     return AccountSettings(
         **{
             **known,
@@ -117,6 +125,6 @@ def from_json(stored: Mapping[str, Any]) -> AccountSettings:
             "uncertain": OnUncertain(known["uncertain"]),
             "on_500": OnError(known["on_500"]),
             "on_502": OnError(known["on_502"]),
-            "max_double_cost": Decimal(worst) if worst is not None else None,
+            **amounts,
         }
     )

@@ -8,9 +8,9 @@ taken back and written one by one, to learn which.
 import asyncio
 import sqlite3
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import aiosqlite
@@ -18,11 +18,19 @@ from sqlalchemy import Executable
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from orchestrator.store.prepared import prepared
+from orchestrator.store.prepared import prepared, within_driver
 
 T = TypeVar("T")
 
+Rows = dict[str, list[tuple[Any, ...]]]
+"""What each statement is to be executed with."""
 LARGEST_GROUP = 500
+
+_PRIMARY = 0xFF
+"""SQLite's extended codes carry the primary one in their lowest byte."""
+_DAMAGE = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_NO_ROOM = frozenset({sqlite3.SQLITE_IOERR_SHMSIZE})
+"""A full disk is told as an I/O error when it is the shared memory file that cannot grow."""
 
 
 class Stale(Exception):
@@ -30,7 +38,11 @@ class Stale(Exception):
 
 
 class Unavailable(Exception):
-    """The database did not take it: disk full, locked for too long, read-only, damaged. Nothing was changed."""
+    """The database did not take it: disk full, locked for too long, read-only. Nothing was changed, and it may pass."""
+
+
+class Damaged(Unavailable):
+    """The database cannot be trusted any more: its disk fails, or what it reads is no database. Nothing may go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +61,8 @@ class Write:
     """The job it is about. Two writes about one job never share a group, so their order holds."""
     guard: Step
     others: Sequence[Step] = ()
+    last: Sequence[Step] = ()
+    """What must find all other steps of its group done."""
 
 
 Work = Callable[[AsyncConnection], Awaitable[T]]
@@ -150,8 +164,7 @@ class Door:
 
     async def _write_group(self, group: list[tuple[Write, asyncio.Future[None]]]) -> None:
         try:
-            async with self._together():
-                await self._execute([write for write, _ in group])
+            await self._write([write for write, _ in group])
         except (Stale, sqlite3.IntegrityError):
             await self._write_one_by_one(group)
         except Exception as error:  # noqa: BLE001 - disk full, locked, damaged: each waiting caller must hear of it
@@ -166,8 +179,7 @@ class Door:
     async def _write_one_by_one(self, group: list[tuple[Write, asyncio.Future[None]]]) -> None:
         for write, future in group:
             try:
-                async with self._together():
-                    await self._execute([write])
+                await self._write([write])
             except Exception as error:  # noqa: BLE001 - it belongs to this caller alone
                 _fail(future, error)
             else:
@@ -175,29 +187,32 @@ class Door:
                 self.writes += 1
                 _resolve(future, None)
 
-    @asynccontextmanager
-    async def _together(self) -> AsyncIterator[None]:
-        """Make what is executed inside one transaction of the driver's: groups go past SQLAlchemy, see `prepared`."""
-        await self._driver.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            await self._driver.commit()
-        except BaseException:
-            await self._driver.rollback()
-            raise
-
-    async def _execute(self, writes: list[Write]) -> None:
-        for sql, rows in _gathered([write.guard for write in writes]).items():
-            changed = await self._driver.executemany(sql, rows)
-            if changed.rowcount != len(rows):
-                raise Stale
-        for sql, rows in _gathered([step for write in writes for step in write.others]).items():
-            await self._driver.executemany(sql, rows)
+    async def _write(self, writes: list[Write]) -> None:
+        guards = _gathered([write.guard for write in writes])
+        others = _gathered([step for write in writes for step in write.others])
+        last = _gathered([step for write in writes for step in write.last])
+        await within_driver(self._driver, partial(_written, guards, [*others.items(), *last.items()]))
 
 
-def _gathered(steps: list[Step]) -> dict[str, list[tuple[Any, ...]]]:
+def _written(guards: Rows, others: list[tuple[str, list[tuple[Any, ...]]]], connection: sqlite3.Connection) -> None:
+    """Write a group in one transaction and one visit to the driver's thread, which else were woken for every statement."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for sql, rows in guards.items():
+            if connection.executemany(sql, rows).rowcount != len(rows):
+                raise Stale  # noqa: TRY301 - the rollback below is for this, too
+        for sql, rows in others:
+            connection.executemany(sql, rows)
+        # failpoint P0'
+        connection.commit()
+    except BaseException:
+        connection.rollback()
+        raise
+
+
+def _gathered(steps: list[Step]) -> Rows:
     """Return the rows by statement, in the order in which each statement first appears."""
-    found: dict[str, list[tuple[Any, ...]]] = {}
+    found: Rows = {}
     for step in steps:
         statement = prepared(step.statement, tuple(step.values))
         found.setdefault(statement.sql, []).append(statement.row(step.values))
@@ -210,7 +225,15 @@ def _resolve(future: asyncio.Future[T], result: T) -> None:
 
 
 def _fail(future: asyncio.Future[Any], error: Exception) -> None:
-    if isinstance(error, SQLAlchemyError | sqlite3.Error) and not isinstance(error, IntegrityError | sqlite3.IntegrityError):
-        error = Unavailable(str(getattr(error, "orig", error)))
     if not future.done():
-        future.set_exception(error)
+        future.set_exception(told(error))
+
+
+def told(error: Exception) -> Exception:
+    """Return a database's error as `Unavailable` or `Damaged`; any other, and a broken constraint, as it is."""
+    if not isinstance(error, SQLAlchemyError | sqlite3.Error) or isinstance(error, IntegrityError | sqlite3.IntegrityError):
+        return error
+    cause = getattr(error, "orig", None) or error
+    code = getattr(cause, "sqlite_errorcode", None) or 0
+    is_damaged = code & _PRIMARY in _DAMAGE and code not in _NO_ROOM
+    return (Damaged if is_damaged else Unavailable)(str(cause))

@@ -10,14 +10,15 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CursorResult, text
+from sqlalchemy import CursorResult, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.jobs.accounts import AccountSettings
 from orchestrator.jobs.clock import Clock
 from orchestrator.jobs.spec import JobSpec
-from orchestrator.store import specs
+from orchestrator.store import chains, specs
 from orchestrator.store.accounts import put_accounts
+from orchestrator.store.columns import Money
 from orchestrator.store.door import Door
 from orchestrator.store.tables import incoming
 
@@ -47,6 +48,20 @@ class NewJob:
     fingerprint: str
     cost_likely: Decimal | None = None
     cost_worst: Decimal | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BatchBudget:
+    """What a batch may cost in all."""
+
+    amount: Decimal | None = None
+    """USD, worst cases included; None is without limit."""
+    lasts: bool = False
+    """Whether it was said for good, by a flag: settings and file do not replace it, only another such word does."""
+
+    def replaced_by(self, other: "BatchBudget") -> "BatchBudget":
+        """Return which of the two counts when `other` is said later."""
+        return self if self.lasts and not other.lasts else other
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,7 +97,7 @@ class Loading:
 
     def _row(self, job: NewJob) -> dict[str, Any]:
         spec = job.spec
-        return {
+        row = {
             "load": self._load,
             "position": job.position,
             "key": spec.key,
@@ -96,31 +111,47 @@ class Loading:
             "cost_worst": job.cost_worst,
             "spec": specs.to_json(spec),
         }
+        return {**row, "seal": specs.seal(row)}
 
     async def discard(self) -> None:
         """Empty the waiting room: the file was not good."""
         await self._door.transact(lambda connection: connection.execute(_DISCARD, {"load": self._load}))
 
-    async def switch(self, name: str, source: str, accounts: Sequence[AccountSettings], changed: Changed) -> Loaded:
+    async def switch(
+        self,
+        name: str,
+        source: str,
+        accounts: Sequence[AccountSettings],
+        changed: Changed,
+        budget: BatchBudget = BatchBudget(),
+    ) -> Loaded:
         """Make the rows the batch, in one transaction; raise `ChangedSpecs` or `AccountInUse`, and then nothing has happened."""
 
         async def work(connection: AsyncConnection) -> Loaded:
             await put_accounts(connection, accounts)
-            return await self._switch(connection, name, source, changed)
+            batch_id = await self._put_batch(connection, name, source, budget)
+            return await self._switch(connection, batch_id, changed)
 
         return await self._door.transact(work)
 
-    async def _switch(self, connection: AsyncConnection, name: str, source: str, changed: Changed) -> Loaded:
-        facts = {"load": self._load, "name": name, "source": source, "now": self._clock.now()}
+    async def _put_batch(self, connection: AsyncConnection, name: str, source: str, budget: BatchBudget) -> int:
+        facts = {"name": name, "source": source, "now": self._clock.now(), "budget": budget.amount, "lasts": budget.lasts}
         await connection.execute(_PUT_BATCH, facts)
-        batch_id = (await connection.execute(_BATCH_ID, facts)).scalar_one()
-        facts = {**facts, "batch": batch_id}
+        batch_id: int = (await connection.execute(_BATCH_ID, facts)).scalar_one()
+        return batch_id
+
+    async def _switch(self, connection: AsyncConnection, batch_id: int, changed: Changed) -> Loaded:
+        facts = {"load": self._load, "now": self._clock.now(), "batch": batch_id}
         different = (await connection.execute(_DIFFERENT, facts)).all()
         replaced = await self._settle_changes(connection, facts, different, changed)
         known = (await connection.execute(_KNOWN, facts)).scalar_one()
         await connection.execute(_UPDATE, facts)
+        await connection.execute(_PRICE_ATTEMPTS, facts)
         added = await _count(connection, _INSERT, facts)
+        await chains.join(connection, batch=batch_id, load=self._load)
+        await chains.settle(connection, batch=batch_id, now=self._clock.now(), actor="user")
         gone = await _count(connection, _GONE, facts)
+        await connection.execute(_COUNT_ROWS, facts)
         await connection.execute(_DISCARD, facts)
         kept = tuple(row.key for row in different) if changed is Changed.KEEP else ()
         return Loaded(batch_id=batch_id, added=added, known=known, kept=kept, replaced=replaced, gone=gone)
@@ -135,6 +166,7 @@ class Loading:
         sent = [(row.position, row.key) for row in different if row.attempts]
         if sent:
             raise ChangedSpecs(sent, "they were already sent; give them another id instead")
+        await chains.forget_replaced(connection, batch=facts["batch"], load=self._load)
         await connection.execute(_REPLACED_EVENT, facts)
         await connection.execute(_REPLACE, facts)
         return tuple(row.key for row in different)
@@ -148,10 +180,13 @@ async def _count(connection: AsyncConnection, statement: Any, facts: Mapping[str
 _DISCARD = text("DELETE FROM incoming WHERE load = :load")
 _PUT_BATCH = text(
     """
-    INSERT INTO batch (name, source, created_at, loaded_at) VALUES (:name, :source, :now, :now)
-    ON CONFLICT (name) DO UPDATE SET source = excluded.source, loaded_at = excluded.loaded_at
+    INSERT INTO batch (name, source, created_at, loaded_at, budget, budget_lasts)
+    VALUES (:name, :source, :now, :now, :budget, :lasts)
+    ON CONFLICT (name) DO UPDATE SET source = excluded.source, loaded_at = excluded.loaded_at,
+        budget = CASE WHEN batch.budget_lasts AND NOT excluded.budget_lasts THEN batch.budget ELSE excluded.budget END,
+        budget_lasts = batch.budget_lasts OR excluded.budget_lasts
     """
-)
+).bindparams(bindparam("budget", type_=Money))
 _BATCH_ID = text("SELECT id FROM batch WHERE name = :name")
 _MATCH = "FROM incoming AS i JOIN job AS j ON j.batch_id = :batch AND j.key = i.key WHERE i.load = :load"
 _DIFFERENT = text(f"SELECT i.key, i.position, j.attempts {_MATCH} AND j.fingerprint <> i.fingerprint ORDER BY i.position")
@@ -162,11 +197,21 @@ _UPDATE = text(
     FROM incoming AS i WHERE i.load = :load AND job.batch_id = :batch AND job.key = i.key
     """
 )
+_PRICE_ATTEMPTS = text(
+    """
+    UPDATE attempt
+    SET cost_reserved = CASE WHEN json_extract(job.spec, '$.fan_out')
+        THEN (job.cost_worst + job.n - 1) / job.n ELSE job.cost_worst END
+    FROM job
+    WHERE job.id = attempt.job_id AND job.batch_id = :batch AND attempt.cost_reserved IS NULL AND job.cost_worst IS NOT NULL
+    """
+)
+"""An attempt whose price nobody knew takes the one that is known now, so that a budget can count it; with `fan_out` its share."""
 _REPLACE = text(
     """
     UPDATE job SET fingerprint = i.fingerprint, account = i.account, provider = i.provider, model = i.model, n = i.n,
-        spec = i.spec, state = 'pending', next_at = NULL, error_code = NULL, error_provider_code = NULL, error_message = NULL,
-        finished_at = NULL, tries = 0
+        spec = i.spec, seal = i.seal, state = 'pending', next_at = NULL, finished_at = NULL, tries = 0,
+        error_code = NULL, error_provider_code = NULL, error_message = NULL
     FROM incoming AS i
     WHERE i.load = :load AND job.batch_id = :batch AND job.key = i.key AND job.fingerprint <> i.fingerprint AND job.attempts = 0
     """
@@ -182,9 +227,9 @@ _REPLACED_EVENT = text(
 _INSERT = text(
     """
     INSERT INTO job (batch_id, position, key, fingerprint, account, provider, model, n, priority, cost_likely, cost_worst, spec,
-        state, created_at)
+        seal, state, created_at)
     SELECT :batch, i.position, i.key, i.fingerprint, i.account, i.provider, i.model, i.n, i.priority, i.cost_likely, i.cost_worst,
-        i.spec, 'pending', :now
+        i.spec, i.seal, CASE WHEN json_extract(i.spec, '$.parents') IS NULL THEN 'pending' ELSE 'blocked' END, :now
     FROM incoming AS i
     WHERE i.load = :load AND NOT EXISTS (SELECT 1 FROM job AS j WHERE j.batch_id = :batch AND j.key = i.key)
     ORDER BY i.position
@@ -196,3 +241,5 @@ _GONE = text(
     AND NOT EXISTS (SELECT 1 FROM incoming AS i WHERE i.load = :load AND i.key = job.key)
     """
 )
+_COUNT_ROWS = text("UPDATE batch SET jobs = (SELECT count(*) FROM incoming WHERE load = :load) WHERE id = :batch")
+"""What `verify` counts by: how many rows the file had when it was last loaded."""

@@ -39,6 +39,21 @@ class EngineLock:
             self._descriptor = None
 
 
+def in_use(database: Path) -> bool:
+    """Say whether an engine is at work on the store just now."""
+    try:
+        descriptor = os.open(database.with_name(database.name + ".lock"), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _read(descriptor: int) -> str:
     try:
         holder = json.loads(os.pread(descriptor, 4096, 0))

@@ -5,9 +5,10 @@ import sqlite3
 import sys
 import uuid
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import aiosqlite
 from sqlalchemy import Connection, event, select, text
@@ -20,6 +21,8 @@ from orchestrator.store import tables
 SCHEMA = "0001"
 """The revision of `migrations/` that this code was written for; a test compares it with the newest one there."""
 
+_VERSION_TABLE = "alembic_version"
+
 PRAGMAS: Mapping[str, str] = {
     "journal_mode": "WAL",
     "synchronous": "FULL",  # NORMAL forgets the last commits with the power, and pays for them again
@@ -28,6 +31,13 @@ PRAGMAS: Mapping[str, str] = {
     "trusted_schema": "OFF",
     "cache_size": "-65536",
 }
+
+
+RESCUE = (
+    "copy the file, then `sqlite3 COPY .recover | sqlite3 NEW` saves what can be saved; images that came lie in the output "
+    "folder, and tasks are at the provider under the ids in COPY"
+)
+"""What helps with a damaged store (reliability.md e, F9)."""
 
 
 class CannotOpen(Exception):
@@ -69,6 +79,19 @@ def make_private(path: Path) -> None:
         raise CannotOpen(f"cannot open the store {path}: {error.strerror}") from error
 
 
+def refuse_foreign(path: Path) -> None:
+    """Raise `CannotOpen` for a file that is not ours, before it is opened in a way that changes its first page."""
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True)) as connection:
+            tables_in_it = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except sqlite3.OperationalError:
+        return  # locked, or on a disk that cannot be written: the real opening says so
+    except sqlite3.DatabaseError as error:
+        raise CannotOpen(_explained(error)) from error
+    if tables_in_it and _VERSION_TABLE not in tables_in_it:
+        raise CannotOpen("this database belongs to another program: it has tables, but none of ours")
+
+
 @asynccontextmanager
 async def connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """Connect, or raise `CannotOpen` when the file is none that SQLite can use."""
@@ -100,33 +123,46 @@ async def prepare(connection: AsyncConnection, clock: Clock) -> str:
         raise CannotOpen(_explained(error)) from error
 
 
+async def check(connection: AsyncConnection) -> None:
+    """Look at every page; raise `CannotOpen` for damage that opening and single reads do not notice."""
+    try:
+        found = str(await connection.scalar(text("PRAGMA quick_check(1)")))
+    except (DatabaseError, sqlite3.DatabaseError) as error:
+        raise CannotOpen(_explained(error)) from error
+    if found != "ok":
+        raise CannotOpen(_damaged(found))
+
+
 def _explained(error: Exception) -> str:
     reason = str(getattr(error, "orig", error))
     if "locked" in reason:
         return "the store is locked by another program for more than 30 s"
     if "readonly" in reason or "read-only" in reason:
         return "the store is read-only"
-    return f"the store is damaged or not a store at all ({reason}); nothing was changed; `sqlite3 FILE .recover` may save it"
+    return _damaged(reason)
+
+
+def _damaged(reason: str) -> str:
+    return f"the store is damaged or not a store at all ({reason}); nothing was changed and nothing sent; {RESCUE}"
+
+
+def damage(path: Path, reason: str) -> str:
+    """Return what to tell of a store that failed while it was in use."""
+    return f"the store {path} cannot be trusted any more ({reason}); check it with PRAGMA integrity_check; {RESCUE}"
 
 
 async def _migrate(connection: AsyncConnection) -> None:
     found = await _revision(connection)
     if found == SCHEMA:
         return
-    if found is None and await _foreign(connection):
-        raise CannotOpen("this database belongs to another program: it has tables, but none of ours")
     if found is not None and found > SCHEMA:
         raise CannotOpen(f"the store has schema {found}, this program knows up to {SCHEMA}: use a newer version of it")
     await connection.run_sync(_upgrade)
 
 
 async def _revision(connection: AsyncConnection) -> str | None:
-    known = await connection.scalar(text("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"))
+    known = await connection.scalar(text("SELECT 1 FROM sqlite_master WHERE name = :name"), {"name": _VERSION_TABLE})
     return await connection.scalar(text("SELECT version_num FROM alembic_version")) if known else None
-
-
-async def _foreign(connection: AsyncConnection) -> bool:
-    return bool(await connection.scalar(text("SELECT count(*) FROM sqlite_master WHERE type = 'table'")))
 
 
 def _upgrade(connection: Connection) -> None:

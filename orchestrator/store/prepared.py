@@ -3,16 +3,19 @@
 Executed through SQLAlchemy, a statement changes threads three times and each row is looked at again; here once, and never.
 """
 
+import sqlite3
 from collections.abc import Callable, Mapping
 from functools import cache
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar
 
+import aiosqlite
 from sqlalchemy import BindParameter, Executable
 from sqlalchemy.dialects.sqlite.pysqlite import dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 
 _DIALECT = dialect()
+T = TypeVar("T")
 
 
 class Prepared:
@@ -36,6 +39,15 @@ class Prepared:
 def prepared(statement: Executable, names: tuple[str, ...]) -> Prepared:
     """Return a statement for rows with these names; made once."""
     return Prepared(statement, names)
+
+
+async def within_driver(driver: aiosqlite.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
+    """Run `work` on the driver's thread with the connection itself, and return what it returns.
+
+    The driver offers its own methods this way only, each a change of threads; a whole transaction needs one. Once begun it runs
+    to its end, whoever is cancelled meanwhile.
+    """
+    return await driver._execute(lambda: work(driver._conn))  # type: ignore[no-any-return, no-untyped-call]  # noqa: SLF001
 
 
 def _place(name: str, parameter: BindParameter[Any], names: tuple[str, ...]) -> Callable[[Mapping[str, Any]], Any]:

@@ -1,7 +1,7 @@
 """What people ask: how a batch stands, which jobs there are, and the whole story of one."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -12,8 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from orchestrator.jobs.lifecycle import State
 from orchestrator.store.columns import NANO
 from orchestrator.store.operators import Selection
+from orchestrator.store.spending import Spending, of_batches
 
 CHUNK = 500
+
+Place = tuple[int, int]
+"""Position and id of a job."""
+BEFORE_ALL: Place = (-1, -1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,6 +29,18 @@ class Batch:
     name: str
     source: str
     created_at: float
+    budget: Decimal | None
+    """USD that it may cost in all; None is without limit."""
+    budget_lasts: bool
+    """Whether a flag set it, which the file does not replace."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KnownJob:
+    """What a file that is read again is compared with."""
+
+    fingerprint: str
+    state: State
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,10 +53,14 @@ class Overview:
     partial: int
     images_asked: int
     images_saved: int
+    degraded: int
+    """Saved images that are not what was asked for."""
     estimated: Decimal | None
     """USD of all jobs, likely; None while any price is unknown."""
     spent: Decimal
     """USD settled."""
+    reserved: Decimal
+    """USD at worst of the attempts in flight, in doubt, or charged without a figure."""
     unknown_costs: int
     """Charged attempts whose cost nobody told."""
     at_stake: Decimal
@@ -47,6 +68,11 @@ class Overview:
     unpriced_at_stake: int
     """Such attempts without a known worst cost."""
     earliest_deadline: float | None
+
+    @property
+    def spending(self) -> Spending:
+        """What the batch has spent, and what its budget leaves."""
+        return Spending(name=self.batch.name, budget=self.batch.budget, spent=self.spent, reserved=self.reserved)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,8 +87,26 @@ class Story:
 
 async def batches(connection: AsyncConnection) -> list[Batch]:
     """Return all batches, oldest first."""
-    rows = (await connection.execute(text("SELECT id, name, source, created_at FROM batch ORDER BY id"))).all()
-    return [Batch(id=row.id, name=row.name, source=row.source, created_at=row.created_at) for row in rows]
+    rows = await connection.execute(text("SELECT id, name, source, created_at, budget, budget_lasts FROM batch ORDER BY id"))
+    return [_batch(row) for row in rows]
+
+
+def _batch(row: Row[Any]) -> Batch:
+    budget = None if row.budget is None else _dollars(row.budget)
+    return Batch(
+        id=row.id,
+        name=row.name,
+        source=row.source,
+        created_at=row.created_at,
+        budget=budget,
+        budget_lasts=bool(row.budget_lasts),
+    )
+
+
+async def known_jobs(connection: AsyncConnection, batch_id: int) -> dict[str, KnownJob]:
+    """Return every job of a batch by its key."""
+    rows = await connection.execute(text("SELECT key, fingerprint, state FROM job WHERE batch_id = :batch"), {"batch": batch_id})
+    return {row.key: KnownJob(fingerprint=row.fingerprint, state=State(row.state)) for row in rows}
 
 
 async def overview(connection: AsyncConnection, batch: Batch) -> Overview:
@@ -71,6 +115,7 @@ async def overview(connection: AsyncConnection, batch: Batch) -> Overview:
     states = (await connection.execute(_STATES, facts)).all()
     images = (await connection.execute(_IMAGES_SAVED, facts)).one()
     money = (await connection.execute(_MONEY, facts)).one()
+    spending = (await of_batches(connection, [batch.id]))[0]
     jobs = (await connection.execute(_JOBS, facts)).one()
     return Overview(
         batch=batch,
@@ -79,8 +124,10 @@ async def overview(connection: AsyncConnection, batch: Batch) -> Overview:
         partial=jobs.partial,
         images_asked=jobs.asked or 0,
         images_saved=images.saved,
+        degraded=images.degraded,
         estimated=None if jobs.unpriced else _dollars(jobs.likely or 0),
-        spent=_dollars(money.spent or 0),
+        spent=spending.spent,
+        reserved=spending.reserved,
         unknown_costs=money.unknown,
         at_stake=_dollars(money.at_stake or 0),
         unpriced_at_stake=money.unpriced,
@@ -100,18 +147,39 @@ async def list_jobs(connection: AsyncConnection, selection: Selection, limit: in
 
 async def stories(connection: AsyncConnection, batch_id: int) -> AsyncIterator[Story]:
     """Yield every job of a batch in file order with its attempts and images; never more than a chunk in memory."""
-    after: tuple[int, int] = (-1, -1)
-    while True:
-        facts = {"batch": batch_id, "position": after[0], "id": after[1], "limit": CHUNK}
-        jobs = (await connection.execute(_CHUNK, facts)).all()
-        if not jobs:
-            return
-        ids = [row.id for row in jobs]
-        attempts = await _by_job(connection, _ATTEMPTS, ids)
-        images = await _by_job(connection, _IMAGES, ids)
-        for row in jobs:
-            yield Story(job=_plain(row), attempts=attempts.get(row.id, ()), images=images.get(row.id, ()))
-        after = (jobs[-1].position, jobs[-1].id)
+    after = BEFORE_ALL
+    while chunk := await page(connection, batch_id, after):
+        for found in chunk:
+            yield found
+        after = place_of(chunk[-1])
+
+
+async def page(connection: AsyncConnection, batch_id: int, after: Place, *, for_audit: bool = False) -> list[Story]:
+    """Return the next jobs of a batch behind a place in the order of the file.
+
+    An audit gets their events too, and JSON that cannot be read as the text it is, instead of a `ValueError`.
+    """
+    facts = {"batch": batch_id, "position": after[0], "id": after[1], "limit": CHUNK}
+    jobs = (await connection.execute(_CHUNK, facts)).all()
+    ids = [row.id for row in jobs]
+    decode = _decoded_or_text if for_audit else json.loads
+    attempts = await _by_job(connection, _ATTEMPTS, ids, decode)
+    images = await _by_job(connection, _IMAGES, ids)
+    events = await _by_job(connection, _EVENTS, ids) if for_audit else {}
+    return [
+        Story(
+            job=_plain(row, decode),
+            attempts=attempts.get(row.id, ()),
+            images=images.get(row.id, ()),
+            events=events.get(row.id, ()),
+        )
+        for row in jobs
+    ]
+
+
+def place_of(story: Story) -> Place:
+    """Return where a job stands in the order of its file; jobs that left it share a position with others."""
+    return (story.job["position"], story.job["id"])
 
 
 async def story(connection: AsyncConnection, job_id: int) -> Story:
@@ -129,10 +197,15 @@ async def meta_names(connection: AsyncConnection, batch_id: int) -> list[str]:
     return list(rows.scalars())
 
 
-async def _by_job(connection: AsyncConnection, statement: Any, ids: Sequence[int]) -> dict[int, tuple[dict[str, Any], ...]]:  # noqa: ANN401
+async def _by_job(
+    connection: AsyncConnection,
+    statement: Any,  # noqa: ANN401
+    ids: Sequence[int],
+    decode: Callable[[str], Any] = json.loads,
+) -> dict[int, tuple[dict[str, Any], ...]]:
     found: dict[int, list[dict[str, Any]]] = {}
     for row in (await connection.execute(statement, {"ids": list(ids)})).all():
-        found.setdefault(row.job_id, []).append(_plain(row))
+        found.setdefault(row.job_id, []).append(_plain(row, decode))
     return {job_id: tuple(rows) for job_id, rows in found.items()}
 
 
@@ -140,13 +213,20 @@ _JSON = frozenset({"spec", "usage", "words"})
 _MONEY_COLUMNS = frozenset({"cost_likely", "cost_worst", "cost_estimated", "cost_reserved", "cost_settled"})
 
 
-def _plain(row: Row[Any]) -> dict[str, Any]:
+def _plain(row: Row[Any], decode: Callable[[str], Any] = json.loads) -> dict[str, Any]:
     values = dict(row._mapping)  # noqa: SLF001 - the public name of SQLAlchemy's row mapping
     for name in _JSON & values.keys():
-        values[name] = json.loads(values[name]) if values[name] is not None else None
+        values[name] = decode(values[name]) if values[name] is not None else None
     for name in _MONEY_COLUMNS & values.keys():
         values[name] = _dollars(values[name]) if values[name] is not None else None
     return values
+
+
+def _decoded_or_text(text: str) -> Any:  # noqa: ANN401
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _dollars(billionths: int) -> Decimal:
@@ -164,11 +244,12 @@ _JOBS = text(
     """
 )
 _IMAGES_SAVED = text(
-    "SELECT count(*) AS saved FROM image JOIN job ON job.id = image.job_id WHERE job.batch_id = :batch AND image.state = 'saved'"
+    "SELECT count(*) AS saved, count(image.degraded) AS degraded FROM image JOIN job ON job.id = image.job_id "
+    "WHERE job.batch_id = :batch AND image.state = 'saved'"
 )
 _MONEY = text(
     """
-    SELECT sum(cost_settled) AS spent, count(*) FILTER (WHERE charged = 'yes' AND cost_settled IS NULL) AS unknown,
+    SELECT count(*) FILTER (WHERE charged = 'yes' AND cost_settled IS NULL) AS unknown,
         sum(cost_reserved) FILTER (WHERE charged = 'possible' AND attempt.state <> 'open') AS at_stake,
         count(*) FILTER (WHERE charged = 'possible' AND attempt.state <> 'open' AND cost_reserved IS NULL) AS unpriced
     FROM attempt JOIN job ON job.id = attempt.job_id WHERE job.batch_id = :batch
@@ -179,6 +260,7 @@ _LIST = text(
     SELECT job.id, batch.name AS batch, job.key, job.state, job.attempt_id, job.partial, job.account, job.provider, job.model,
         job.attempts,
         job.error_code, job.error_message, job.next_at, job.deadline, attempt.reason, attempt.remote_id, attempt.cost_reserved,
+        attempt.number, attempt.phase, attempt.http_status, attempt.request_id, attempt.started_at, attempt.doubted_at,
         job.spec
     FROM job JOIN batch ON batch.id = job.batch_id LEFT JOIN attempt ON attempt.id = job.attempt_id
     WHERE job.state IN :states AND (:batch IS NULL OR job.batch_id = :batch)

@@ -37,8 +37,17 @@ class Job:
     """Unix seconds at which the latest attempt was accepted."""
     partial: bool = False
     """Whether fewer images came than were asked for."""
+    part: int = 0
+    """Which request of the job is next or under way, from 0: a job with `fan_out` takes several, one after another."""
+    parts_saved: int = 0
+    """Earlier requests of the job whose image is saved."""
+    children: bool = False
+    """Whether other jobs need its images."""
     cost_likely: Decimal | None = None
+    """USD of one request."""
     cost_worst: Decimal | None = None
+    cost_reserved: Decimal | None = None
+    """USD that the latest attempt may cost at worst, as it was known when the attempt began."""
 
     @property
     def key(self) -> str:
@@ -52,6 +61,15 @@ class Job:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class UsedParent:
+    """Which attempt of a parent, and which bytes of its image, a child is made from."""
+
+    slot: int
+    attempt_id: str | None
+    sha256: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class NewAttempt:
     """What is written down before the first byte of a paid request leaves."""
 
@@ -59,6 +77,9 @@ class NewAttempt:
     token_hash: str | None = None
     """SHA-256 of the callback path's token."""
     request_sha256: str | None = None
+    parents: tuple[UsedParent, ...] = ()
+    idempotency_key: str | None = None
+    """Sent along in the account's `idempotency_header`; None where it has none."""
     worker: str
 
 
@@ -137,3 +158,5 @@ class SavedFile:
     format: str
     width: int
     height: int
+    degraded: str | None = None
+    """In words what it lacks of what was asked for."""

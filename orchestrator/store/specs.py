@@ -1,8 +1,20 @@
 """A job's spec as the JSON that a row keeps."""
 
+import json
+from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
-from orchestrator.jobs.spec import JobSpec, Json, LocalImage, Reference, RemoteImage
+from orchestrator.jobs.spec import JobSpec, Json, LocalImage, ParentImage, Reference, RemoteImage
+from orchestrator.store.chains import edges
+
+_SEALED = ("key", "fingerprint", "account", "provider", "model", "n", "spec")
+
+
+def seal(row: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of what the file said of a job, kept in its row: one that was changed by hand no longer matches it."""
+    return sha256(json.dumps([row[name] for name in _SEALED], sort_keys=True).encode()).hexdigest()
 
 
 def to_json(spec: JobSpec) -> dict[str, Json]:
@@ -15,7 +27,10 @@ def to_json(spec: JobSpec) -> dict[str, Json]:
         "extra": dict(spec.extra),
         "references": [_reference_to_json(reference) for reference in spec.references],
         "mask": _reference_to_json(spec.mask) if spec.mask else None,
+        "continues": spec.continues,
+        "fan_out": spec.fan_out,
         "meta": dict(spec.meta),
+        **({"parents": edges(spec)} if spec.parents else {}),
     }
 
 
@@ -36,6 +51,8 @@ def from_row(row: object) -> JobSpec:
         extra=stored["extra"],
         references=tuple(_reference_from_json(item) for item in stored["references"]),
         mask=_reference_from_json(stored["mask"]) if stored["mask"] else None,
+        continues=stored["continues"],
+        fan_out=stored["fan_out"],
         meta=stored["meta"],
     )
 
@@ -43,6 +60,8 @@ def from_row(row: object) -> JobSpec:
 def _reference_to_json(reference: Reference) -> dict[str, Json]:
     if isinstance(reference, RemoteImage):
         return {"url": reference.url}
+    if isinstance(reference, ParentImage):
+        return {"job": reference.job, "image": reference.image}
     return {
         "path": str(reference.path),
         "sha256": reference.sha256,
@@ -57,4 +76,6 @@ def _reference_to_json(reference: Reference) -> dict[str, Json]:
 def _reference_from_json(stored: dict[str, Json]) -> Reference:
     if "url" in stored:
         return RemoteImage(url=stored["url"])
+    if "job" in stored:
+        return ParentImage(**stored)
     return LocalImage(**{**stored, "path": Path(stored["path"])})

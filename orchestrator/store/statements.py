@@ -66,6 +66,7 @@ DOUBT_ATTEMPT = (
         state="uncertain",
         charged="possible",
         phase=bindparam("phase"),
+        doubted_at=bindparam("doubted_at"),
         reason=bindparam("reason"),
         message=bindparam("message"),
         http_status=func.coalesce(bindparam("http_status"), attempt.c.http_status),
@@ -118,8 +119,6 @@ KNOW_IMAGE = text(
 )
 """A result asked for again keeps its row and what is known of it; a saved one is not touched."""
 
-_FILE_FACTS = ("state", "file", "sha256", "bytes", "format", "width", "height", "downloaded_at")
-
 SAVE_IMAGE = (
     image.update()
     .where(_WANTED)
@@ -127,7 +126,7 @@ SAVE_IMAGE = (
         {
             **{
                 name: bindparam(name)
-                for name in ("file", "sha256", "bytes", "format", "width", "height", "downloaded_at", "state")
+                for name in ("file", "sha256", "bytes", "format", "width", "height", "degraded", "downloaded_at", "state")
             },
             "url": None,
             "base64": None,

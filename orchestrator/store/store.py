@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Self, TypeVar
 
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from orchestrator.jobs.accounts import AccountSettings
@@ -13,12 +15,15 @@ from orchestrator.jobs.clock import Clock
 from orchestrator.jobs.failures import Failure
 from orchestrator.jobs.lifecycle import State
 from orchestrator.store import accounts as account_rows
-from orchestrator.store import opening, reading, work
-from orchestrator.store.door import Door
+from orchestrator.store import chains, opening, reading, spending, work
+from orchestrator.store.books import Books
+from orchestrator.store.door import Door, told
+from orchestrator.store.doubts import Doubts
 from orchestrator.store.loading import Loading
 from orchestrator.store.operators import Operators, Selection
 from orchestrator.store.records import Image, Job
-from orchestrator.store.transitions import Redact, Transitions
+from orchestrator.store.rescuing import Rescuing
+from orchestrator.store.transitions import Redact
 
 T = TypeVar("T")
 
@@ -30,12 +35,14 @@ class Store:
         self.path, self.id, self.door = path, store_id, door
         self._reader, self._clock = reader, clock
         self.operators = Operators(door, clock)
+        self.doubts = Doubts(self._read)
 
     @classmethod
     @asynccontextmanager
     async def open(cls, path: Path, clock: Clock) -> AsyncIterator[Self]:
         """Open the store at `path`, making or migrating it as needed; raise `CannotOpen`."""
         opening.make_private(path)
+        opening.refuse_foreign(path)
         writer, reader = opening.engine_of(path, writes=True), opening.engine_of(path, writes=False)
         try:
             async with opening.connected(writer) as connection:
@@ -49,13 +56,17 @@ class Store:
             await reader.dispose()
             await writer.dispose()
 
-    def transitions(self, actor: str, observe: Callable[[Job, State], None], redact: Redact) -> Transitions:
-        """Return the engine's verbs, signed by `actor` in the history; see `Transitions`."""
-        return Transitions(self.door, self._clock, actor, observe, redact)
+    def transitions(self, actor: str, observe: Callable[[Job, State], None], redact: Redact) -> Rescuing:
+        """Return the engine's verbs, signed by `actor` in the history; see `Transitions` and `Rescuing`."""
+        return Rescuing(self.door, self._clock, actor, observe, redact)
 
     def loading(self) -> Loading:
         """Begin to take in a batch file."""
         return Loading(self.door, self._clock)
+
+    def books(self) -> Books:
+        """Return what an audit asks."""
+        return Books(self._read)
 
     async def accounts(self) -> dict[str, account_rows.AccountRow]:
         """Return every account by name."""
@@ -73,9 +84,9 @@ class Store:
         """Store changed settings of known accounts; raise `AccountInUse`."""
         await self.door.transact(lambda connection: account_rows.put_accounts(connection, settings))
 
-    async def uploaded(self, account: str, sha256: str) -> str | None:
-        """Return the URL under which an account has this content already, or None."""
-        facts = {"account": account, "sha256": sha256}
+    async def uploaded(self, account: str, sha256: str, *, since: float) -> str | None:
+        """Return the URL under which an account has this content already, uploaded after `since` (Unix seconds), or None."""
+        facts = {"account": account, "sha256": sha256, "since": since}
         return await self._read(lambda connection: connection.scalar(_UPLOADED, facts))
 
     async def remember_upload(self, account: str, sha256: str, url: str) -> None:
@@ -98,6 +109,10 @@ class Store:
         """Return the images of a job's latest attempt."""
         return await self._read(lambda connection: work.images(connection, job))
 
+    async def parents(self, job: Job) -> list[chains.Parent]:
+        """Return what a job needs of others, by slot."""
+        return await self._read(lambda connection: chains.parents(connection, job.id))
+
     async def used_up(self, attempts: Sequence[str]) -> list[str]:
         """Return those of the attempts whose images are all saved: their raw answers are needed no more."""
         return await self._read(lambda connection: work.used_up(connection, attempts))
@@ -109,6 +124,26 @@ class Store:
     async def to_send(self, batches: Sequence[int], only: str | None, limit: int | None) -> work.ToSend:
         """Return what is still to be submitted, and what it may cost."""
         return await self._read(lambda connection: work.to_send(connection, batches, only, limit))
+
+    async def known_jobs(self, batch: int) -> dict[str, reading.KnownJob]:
+        """Return every job of a batch by its key, to compare a file with."""
+        return await self._read(lambda connection: reading.known_jobs(connection, batch))
+
+    async def money_of(self, batches: Sequence[int]) -> list[spending.Spending]:
+        """Return what batches have spent, and what their budgets leave."""
+        return await self._read(lambda connection: spending.of_batches(connection, batches))
+
+    async def money_of_today(self) -> list[spending.Spending]:
+        """Return what the accounts with a budget per day have spent in this UTC day."""
+        return await self._read(lambda connection: spending.of_accounts(connection, self._clock.now()))
+
+    async def unpriced(self, batches: Sequence[int], only: str | None) -> list[spending.Unpriced]:
+        """Return the jobs and attempts of unknown price that stand in the way of a budget."""
+        return await self._read(lambda connection: spending.unpriced(connection, batches, only, self._clock.now()))
+
+    async def set_budget(self, batch: int, amount: Decimal) -> None:
+        """Give a batch a budget (USD) that lasts until the user says another one."""
+        await self.door.transact(lambda connection: spending.set_budget(connection, batch, amount))
 
     async def accounts_of(self, batches: Sequence[int]) -> set[str]:
         """Return the accounts that these batches have jobs for."""
@@ -140,13 +175,20 @@ class Store:
 
     async def stories(self, batch_id: int) -> AsyncIterator[reading.Story]:
         """Yield every job of a batch in file order, from one consistent view of the store."""
-        async with self._reader.connect() as connection:
-            async for story in reading.stories(connection, batch_id):
-                yield story
+        try:
+            async with self._reader.connect() as connection:
+                async for story in reading.stories(connection, batch_id):
+                    yield story
+        except SQLAlchemyError as error:
+            raise told(error) from error
 
     async def meta_names(self, batch_id: int) -> list[str]:
         """Return every name in the `meta` of a batch."""
         return await self._read(lambda connection: reading.meta_names(connection, batch_id))
+
+    async def check(self) -> None:
+        """Look at every page before anything is paid on its word; raise `CannotOpen`."""
+        await self.door.look(opening.check)
 
     async def version_of_others(self) -> int:
         """Return a number that changes when another process has written to the file."""
@@ -157,11 +199,14 @@ class Store:
         return await self.door.look(look)
 
     async def _read(self, question: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        async with self._reader.connect() as connection:
-            return await question(connection)
+        try:
+            async with self._reader.connect() as connection:
+                return await question(connection)
+        except SQLAlchemyError as error:
+            raise told(error) from error
 
 
-_UPLOADED = text("SELECT url FROM upload WHERE account = :account AND sha256 = :sha256")
+_UPLOADED = text("SELECT url FROM upload WHERE account = :account AND sha256 = :sha256 AND uploaded_at > :since")
 _REMEMBER_UPLOAD = text(
     """
     INSERT INTO upload (account, sha256, url, uploaded_at) VALUES (:account, :sha256, :url, :now)

@@ -4,6 +4,7 @@
 """
 
 from sqlalchemy import (
+    DDL,
     JSON,
     Boolean,
     CheckConstraint,
@@ -18,9 +19,11 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy import event as sqlalchemy_event
 
 from orchestrator.jobs.attempts import LIVE, AttemptState, Charged, ImageState, Phase
 from orchestrator.jobs.lifecycle import FINAL, State
+from orchestrator.store.bookkeeping import TRIGGERS
 from orchestrator.store.columns import Money, one_of, quoted
 
 metadata = MetaData(
@@ -59,10 +62,16 @@ account = Table(
     Column("breaker_failures", Integer, nullable=False, server_default="0"),
     Column("breaker_until", Float),
     Column("learned", JSON(none_as_null=True)),
-    Column("spend_day", Text),
-    Column("spend_reserved", Money, nullable=False, server_default="0"),
-    Column("spend_settled", Money, nullable=False, server_default="0"),
+    Column("budget_per_day", Money),
     CheckConstraint("(paused_at IS NULL) = (pause_code IS NULL)", name="pause_has_a_reason"),
+)
+
+account_day = Table(
+    "account_day",
+    metadata,
+    Column("account", Text, ForeignKey("account.name"), primary_key=True),
+    Column("day", Integer, primary_key=True),
+    Column("booked", Money, nullable=False),
 )
 
 batch = Table(
@@ -73,10 +82,11 @@ batch = Table(
     Column("source", Text, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("loaded_at", Float, nullable=False),
+    Column("jobs", Integer, nullable=False, server_default="0"),
     Column("weight", Integer, nullable=False, server_default="1"),
     Column("budget", Money),
-    Column("spend_reserved", Money, nullable=False, server_default="0"),
-    Column("spend_settled", Money, nullable=False, server_default="0"),
+    Column("budget_lasts", Boolean, nullable=False, server_default=text("0")),
+    Column("booked", Money, nullable=False, server_default="0"),
 )
 
 incoming = Table(
@@ -94,6 +104,7 @@ incoming = Table(
     Column("cost_likely", Money),
     Column("cost_worst", Money),
     Column("spec", JSON(none_as_null=True), nullable=False),
+    Column("seal", Text, nullable=False),
     UniqueConstraint("load", "key"),
 )
 
@@ -113,6 +124,7 @@ job = Table(
     Column("cost_likely", Money),
     Column("cost_worst", Money),
     Column("spec", JSON(none_as_null=True), nullable=False),
+    Column("seal", Text, nullable=False),
     Column("gone", Boolean, nullable=False, server_default=text("0")),
     Column("state", Text, nullable=False),
     Column("next_at", Float),
@@ -123,6 +135,8 @@ job = Table(
     Column("known_at", Float),
     Column("deadline", Float),
     Column("partial", Boolean, nullable=False, server_default=text("0")),
+    Column("part", Integer, nullable=False, server_default="0"),
+    Column("parts_saved", Integer, nullable=False, server_default="0"),
     Column("error_code", Text),
     Column("error_provider_code", Text),
     Column("error_message", Text),
@@ -183,8 +197,9 @@ attempt = Table(
     Column("cost_settled", Money),
     Column("reason", Text),
     Column("message", Text),
-    Column("lookups", Integer, nullable=False, server_default="0"),
+    Column("resends", Integer, nullable=False, server_default="0"),
     Column("started_at", Float, nullable=False),
+    Column("doubted_at", Float),
     Column("answered_at", Float),
     Column("ended_at", Float),
     one_of("state", AttemptState),
@@ -256,3 +271,6 @@ upload = Table(
     Column("url", Text, nullable=False),
     Column("uploaded_at", Float, nullable=False),
 )
+
+for _trigger in TRIGGERS:
+    sqlalchemy_event.listen(metadata, "after_create", DDL(_trigger))  # type: ignore[no-untyped-call]

@@ -4,15 +4,20 @@ Each names the state and the attempt it leaves, writes its event in the same tra
 after the commit. `Stale` means somebody was faster, and nothing was changed.
 """
 
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from orchestrator.jobs.attempts import AttemptState, Charged, ImageState, Phase
 from orchestrator.jobs.clock import Clock
 from orchestrator.jobs.failures import ErrorCode, Failure
-from orchestrator.jobs.lifecycle import Event, State, after
+from orchestrator.jobs.lifecycle import FINAL, Event, State, after
+from orchestrator.jobs.secrets import redacted
+from orchestrator.store import chains
 from orchestrator.store import statements as sql
+from orchestrator.store.bookkeeping import budget_reached
 from orchestrator.store.door import Door, Step, Write
 from orchestrator.store.records import Accepted, AttemptEnd, Delivery, Image, Job, NewAttempt, SavedFile
 
@@ -31,13 +36,17 @@ class Transitions:
         self._accepting: set[str] = set()
 
     async def claim(self, job: Job, attempt: NewAttempt) -> Job:
-        """Write down the attempt: nothing may be sent before this has returned."""
+        """Write down the attempt and reserve its worst case: nothing may be sent before this has returned.
+
+        Raises `BudgetReached` where that does not fit into what the batch, or the account's day, may still cost.
+        """
         opened = Step(
             sql.OPEN_ATTEMPT,
             {
                 "id": attempt.id,
                 "job_id": job.id,
                 "number": job.attempts + 1,
+                "part": job.part,
                 "account": job.account,
                 "provider": job.spec.provider,
                 "state": AttemptState.OPEN,
@@ -45,6 +54,7 @@ class Transitions:
                 "client_ref": attempt.id,
                 "token_hash": attempt.token_hash,
                 "request_sha256": attempt.request_sha256,
+                "idempotency_key": attempt.idempotency_key,
                 "worker": attempt.worker,
                 "cost_estimated": job.cost_likely,
                 "cost_reserved": job.cost_worst,
@@ -52,7 +62,15 @@ class Transitions:
             },
         )
         values = {"attempt_id": attempt.id, "attempts": job.attempts + 1, "next_at": None}
-        return await self._step(job, Event.CLAIMED, values, opened, about=attempt.id)
+        used = [
+            Step(chains.USE_PARENT, {"child": job.id, "slot": one.slot, "attempt_id": one.attempt_id, "sha256": one.sha256})
+            for one in attempt.parents
+        ]
+        try:
+            moved = await self._step(job, Event.CLAIMED, values, opened, *used, about=attempt.id)
+        except sqlite3.IntegrityError as error:
+            raise budget_reached(error) or error from error
+        return replace(moved, cost_reserved=job.cost_worst)
 
     async def postpone(self, job: Job, end: AttemptEnd, *, next_at: float, tries: int, throttles: int) -> Job:
         """End an attempt that provably cost nothing; the job waits until `next_at` (Unix seconds)."""
@@ -90,7 +108,7 @@ class Transitions:
         values = {
             "known_at": delivery.known_at,
             "deadline": delivery.deadline,
-            "partial": delivery.missing > 0,
+            "partial": delivery.missing > 0 or (job.part > 0 and job.partial),
             "next_at": None,
             "throttles": 0,
         }
@@ -103,10 +121,11 @@ class Transitions:
         facts = {
             "b_id": job.attempt_id,
             "phase": phase,
+            "doubted_at": self._clock.now(),
             "reason": failure.code,
             "message": self._redact(failure.message),
             "http_status": failure.http_status,
-            "request_id": failure.request_id,
+            "request_id": redacted(failure.request_id, self._redact),
         }
         doubted = Step(sql.DOUBT_ATTEMPT, facts)
         return await self._step(job, Event.DOUBTED, {"next_at": next_at}, doubted, why=_why(failure))
@@ -115,10 +134,13 @@ class Transitions:
         """Note a look-up that found nothing; without `next_at` the job is held for the user."""
         return await self._step(job, Event.LOOKED_UP, {"next_at": next_at}, why=why)
 
-    async def fail_task(self, job: Job, failure: Failure, charged: Charged) -> Job:
-        """End a job whose task failed at the provider."""
+    async def fail_task(self, job: Job, failure: Failure, charged: Charged, *, cost: Decimal | None = None) -> Job:
+        """End a job whose task failed at the provider; `cost` (USD) is the provider's own figure, where it gives one."""
+        if cost is not None:
+            charged = Charged.YES if cost else Charged.NO
         end = AttemptEnd(state=AttemptState.FAILED, charged=charged, phase=Phase.ANSWERED, failure=failure)
-        return await self._finish(job, Event.TASK_FAILED, failure, self._ended(job, end))
+        settled = Step(sql.SETTLE_ATTEMPT, {"b_id": job.attempt_id, "usage": None, "cost_settled": cost})
+        return await self._finish(job, Event.TASK_FAILED, failure, self._ended(job, end), settled)
 
     async def start_download(self, job: Job) -> Job:
         """Say that a downloader is at work."""
@@ -147,6 +169,8 @@ class Transitions:
             *(Step(sql.LOSE_IMAGE, {**_wanted(image), "error": self._redact(why)}) for image, why in lost),
         ]
         partial = job.partial or bool(lost)
+        if _has_next_part(job):
+            return await self._next_part(job, *others, partial=partial, saved=bool(saved))
         return await self._step(
             job, Event.SAVED, {"next_at": None, "finished_at": self._clock.now(), "partial": partial}, *others
         )
@@ -183,15 +207,41 @@ class Transitions:
             "actor": self._actor,
             "why": self._redact(why) if why is not None else None,
         }
-        await self._door.write(Write(job.id, sql.move(job, step, values), (*others, Step(sql.RECORD_EVENT, record))))
+        recorded = (*others, Step(sql.RECORD_EVENT, record))
+        await self._door.write(Write(job.id, sql.move(job, step, values), recorded, self._after_end(job, target)))
         known = {name: value for name, value in values.items() if name in Job.__dataclass_fields__}
         self._observe(job, target)
         return replace(job, state=target, **known)
 
+    def _after_end(self, job: Job, target: State) -> tuple[Step, ...]:
+        if not job.children or target not in FINAL:
+            return ()
+        succeeded = target is State.SUCCEEDED
+        return chains.after_end(job.id, succeeded=succeeded, now=self._clock.now(), actor=self._actor)
+
+    async def _next_part(self, job: Job, *others: Step, partial: bool, saved: bool, why: str | None = None) -> Job:
+        values = {
+            "part": job.part + 1,
+            "parts_saved": job.parts_saved + saved,
+            "partial": partial,
+            "next_at": None,
+            "tries": 0,
+            "throttles": 0,
+            "known_at": None,
+            "deadline": None,
+        }
+        moved = await self._step(job, Event.NEXT_PART, values, *others, why=why)
+        return replace(moved, remote_id=None, answered_at=None)
+
     async def _finish(self, job: Job, step: Event, failure: Failure, *others: Step) -> Job:
+        if _has_next_part(job) and job.state is not State.PENDING:
+            return await self._next_part(job, *others, partial=True, saved=False, why=_why(failure))
+        if job.parts_saved and job.state is not State.PENDING:
+            end = {"finished_at": self._clock.now(), "next_at": None, "partial": True}
+            return await self._step(job, Event.LAST_PART_MISSED, end, *others, why=_why(failure))
         values = {
             "error_code": failure.code,
-            "error_provider_code": failure.provider_code,
+            "error_provider_code": redacted(failure.provider_code, self._redact),
             "error_message": self._redact(failure.message),
             "finished_at": self._clock.now(),
             "next_at": None,
@@ -208,7 +258,7 @@ class Transitions:
             "reason": failure.code if failure else None,
             "message": self._redact(failure.message) if failure else None,
             "http_status": failure.http_status if failure else None,
-            "request_id": failure.request_id if failure else None,
+            "request_id": redacted(failure.request_id, self._redact) if failure else None,
             "ended_at": self._clock.now(),
         }
         return Step(sql.END_ATTEMPT, facts)
@@ -219,8 +269,8 @@ class Transitions:
             "remote_id": accepted.remote_id,
             "spool": accepted.spool,
             "http_status": accepted.http_status,
-            "request_id": accepted.request_id,
-            "words": accepted.words,
+            "request_id": redacted(accepted.request_id, self._redact),
+            "words": redacted(accepted.words, self._redact),
             "answered_at": now,
         }
         steps = [Step(sql.ACCEPT_ATTEMPT, facts)]
@@ -229,7 +279,7 @@ class Transitions:
         return steps
 
     def _settled(self, job: Job, delivery: Delivery) -> Step:
-        usage = dict(delivery.usage) if delivery.usage else None
+        usage = redacted(dict(delivery.usage), self._redact) if delivery.usage else None
         return Step(sql.SETTLE_ATTEMPT, {"b_id": job.attempt_id, "usage": usage, "cost_settled": delivery.cost})
 
     def _known(self, job: Job, delivery: Delivery) -> list[Step]:
@@ -244,7 +294,7 @@ class Transitions:
                     "url": image.url,
                     "base64": image.base64,
                     "deadline": image.deadline,
-                    "revised_prompt": image.revised_prompt,
+                    "revised_prompt": redacted(image.revised_prompt, self._redact),
                 },
             )
             for image in delivery.images
@@ -260,9 +310,14 @@ class Transitions:
             "format": saved.format,
             "width": saved.width,
             "height": saved.height,
+            "degraded": saved.degraded,
             "downloaded_at": self._clock.now(),
         }
         return Step(sql.SAVE_IMAGE, facts)
+
+
+def _has_next_part(job: Job) -> bool:
+    return job.part + 1 < job.spec.requests
 
 
 def _wanted(image: Image) -> dict[str, Any]:

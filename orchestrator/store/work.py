@@ -15,28 +15,30 @@ from orchestrator.store import specs
 from orchestrator.store.columns import NANO, quoted
 from orchestrator.store.records import Image, Job
 
-_COLUMNS = """
+COLUMNS = """
     job.id, job.batch_id, batch.name AS batch, job.key, job.account, job.provider, job.model, job.n, job.priority, job.spec,
     job.state, job.attempt_id, job.attempts, job.tries, job.throttles, job.next_at, job.known_at, job.deadline,
-    job.partial, job.cost_likely, job.cost_worst, attempt.remote_id, attempt.answered_at
+    job.partial, job.part, job.parts_saved, job.cost_likely, job.cost_worst, attempt.remote_id, attempt.answered_at,
+    attempt.cost_reserved, EXISTS (SELECT 1 FROM parent WHERE parent.parent_id = job.id) AS children
 """
 _FROM = "FROM job JOIN batch ON batch.id = job.batch_id LEFT JOIN attempt ON attempt.id = job.attempt_id"
 _MINE = "job.batch_id IN :batches AND job.account = :account AND NOT job.gone AND (:only IS NULL OR job.key GLOB :only)"
 
 # The state stands in the text, not in a parameter: else SQLite could not use the partial indexes.
 _FRESH = text(
-    f"SELECT {_COLUMNS} {_FROM} WHERE job.state = 'pending' AND job.next_at IS NULL AND {_MINE} "
+    f"SELECT {COLUMNS} {_FROM} WHERE job.state = 'pending' AND job.next_at IS NULL AND {_MINE} "
     "ORDER BY job.priority DESC, job.id LIMIT :limit"
 ).bindparams(bindparam("batches", expanding=True))
 _DUE = text(
-    f"SELECT {_COLUMNS} {_FROM} WHERE job.state = 'pending' AND job.next_at <= :now AND {_MINE} "
+    f"SELECT {COLUMNS} {_FROM} WHERE job.state = 'pending' AND job.next_at <= :now AND {_MINE} "
     "ORDER BY job.next_at, job.id LIMIT :limit"
 ).bindparams(bindparam("batches", expanding=True))
 _IN_STATE = text(
-    f"SELECT {_COLUMNS} {_FROM} WHERE job.state IN :states AND job.state IN "
+    f"SELECT {COLUMNS} {_FROM} WHERE job.state IN :states AND job.state IN "
     "('submitting', 'running', 'ready', 'downloading', 'uncertain') AND job.id > :after "
     "AND job.batch_id IN :batches ORDER BY job.id LIMIT :limit"
 ).bindparams(bindparam("states", expanding=True), bindparam("batches", expanding=True))
+_ONE = text(f"SELECT {COLUMNS} {_FROM} WHERE job.id = :id")
 _IMAGES = text('SELECT * FROM image WHERE job_id = :job_id AND attempt_id = :attempt_id ORDER BY "index"')
 _MOST_AT_ONCE = 500
 _USED_UP = text(
@@ -67,12 +69,13 @@ _NEXT_DUE = text(
 
 
 def job_of(row: Any) -> Job:  # noqa: ANN401
-    """Return the job of a row with `_COLUMNS`."""
+    """Return the job of a row with `COLUMNS`."""
+    spec = specs.from_row(_Decoded(row))
     return Job(
         id=row.id,
         batch_id=row.batch_id,
         batch=row.batch,
-        spec=specs.from_row(_Decoded(row)),
+        spec=spec,
         state=State(row.state),
         attempt_id=row.attempt_id,
         remote_id=row.remote_id,
@@ -84,8 +87,12 @@ def job_of(row: Any) -> Job:  # noqa: ANN401
         deadline=row.deadline,
         answered_at=row.answered_at,
         partial=bool(row.partial),
-        cost_likely=None if row.cost_likely is None else row.cost_likely / NANO,
-        cost_worst=None if row.cost_worst is None else row.cost_worst / NANO,
+        children=bool(row.children),
+        part=row.part,
+        parts_saved=row.parts_saved,
+        cost_likely=None if row.cost_likely is None else row.cost_likely / NANO / spec.requests,
+        cost_worst=None if row.cost_worst is None else row.cost_worst / NANO / spec.requests,
+        cost_reserved=None if row.cost_reserved is None else row.cost_reserved / NANO,
     )
 
 
@@ -118,6 +125,11 @@ async def in_state(
     """Return jobs in the given in-flight states by id, those above `after`."""
     facts = {"states": list(states), "batches": list(batches), "after": after, "limit": limit}
     return [job_of(row) for row in (await connection.execute(_IN_STATE, facts)).all()]
+
+
+async def one(connection: AsyncConnection, job_id: int) -> Job:
+    """Return one job, whatever its state."""
+    return job_of((await connection.execute(_ONE, {"id": job_id})).one())
 
 
 async def images(connection: AsyncConnection, job: Job) -> list[Image]:

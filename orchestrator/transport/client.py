@@ -14,6 +14,7 @@ import aiohttp
 from orchestrator.jobs.accounts import AccountSettings
 from orchestrator.jobs.failures import Signal
 from orchestrator.jobs.secrets import Redactor, Secret
+from orchestrator.transport.blotter import Blotter
 from orchestrator.transport.journey import Journey, tracing
 from orchestrator.transport.messages import Answer, BodySink, Part, Request, Unanswered, Unsent
 
@@ -30,7 +31,7 @@ class Transport:
         self._keys, self._redact = keys, redact
 
     async def __aenter__(self) -> Self:
-        self._paid = self._session(aiohttp.TCPConnector(limit=0, force_close=True))
+        self._paid = self._session(aiohttp.TCPConnector(limit=0, force_close=True), tracing())
         self._free = self._session(aiohttp.TCPConnector(limit=128, limit_per_host=64))
         return self
 
@@ -38,12 +39,12 @@ class Transport:
         await self._paid.close()
         await self._free.close()
 
-    def _session(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+    def _session(self, connector: aiohttp.TCPConnector, *traces: aiohttp.TraceConfig) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
-            trace_configs=[tracing()],
+            trace_configs=list(traces),
             headers={"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"},
         )
 
@@ -55,15 +56,19 @@ class Transport:
         """
         return await self._exchange(self._paid, request, account, within, sink)
 
-    async def ask(self, request: Request, account: AccountSettings, *, within: float) -> Answer:
-        """Send a free request and return its answer; raises `Unsent` or `Unanswered`, and both may be tried again."""
-        return await self._exchange(self._free, request, account, within, None)
+    async def ask(self, request: Request, account: AccountSettings, *, within: float, sink: BodySink | None = None) -> Answer:
+        """Send a free request and return its answer, through a `sink` where it may be large.
+
+        Raises `Unsent` or `Unanswered`, and both may be tried again.
+        """
+        return await self._exchange(self._free, request, account, within, sink)
 
     async def _exchange(
         self, session: aiohttp.ClientSession, request: Request, account: AccountSettings, within: float, sink: BodySink | None
     ) -> Answer:
         body = _body(request)
-        journey = Journey(expected=body.size if body is not None else 0)
+        # Nobody needs to know how far a free request got, and the trace hooks take their time.
+        journey = Journey(expected=body.size if body is not None else 0) if session is self._paid else None
         try:
             async with session.request(
                 request.method,
@@ -75,8 +80,10 @@ class Transport:
                 allow_redirects=False,
                 trace_request_ctx=journey,
             ) as response:
-                journey.answered()
-                return await _read(response, sink)
+                if journey is not None:
+                    journey.answered()
+                # failpoint P3
+                return await _read(response, sink, Blotter(self._keys.get(account.name)))
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise self._translated(error, journey) from error
 
@@ -88,13 +95,15 @@ class Transport:
             headers[name] = prefix + key.reveal()
         return headers
 
-    def _translated(self, error: Exception, journey: Journey) -> Unsent | Unanswered:
+    def _translated(self, error: Exception, journey: Journey | None) -> Unsent | Unanswered:
         reason = self._redact(_described(error))
         if isinstance(error, aiohttp.ClientConnectorCertificateError):
             return Unsent(Signal.BAD_CERTIFICATE, reason)
-        if isinstance(error, _NEVER_CONNECTED) or journey.phase.value in ("none", "connecting"):
+        if isinstance(error, _NEVER_CONNECTED):
             return Unsent(Signal.NOT_CONNECTED, reason)
-        if journey.phase.value == "sent" and journey.body_incomplete:
+        if journey is not None and journey.phase.value in ("none", "connecting"):
+            return Unsent(Signal.NOT_CONNECTED, reason)
+        if journey is not None and journey.phase.value == "sent" and journey.body_incomplete:
             return Unsent(Signal.BODY_INCOMPLETE, reason)
         if isinstance(error, TimeoutError):
             return Unanswered(Signal.TIMED_OUT, reason)
@@ -111,14 +120,14 @@ _NEVER_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError
 
 def _body(request: Request) -> aiohttp.Payload | None:
     if request.form is not None:
-        return _form(request.form)
+        return _form(request.form, request.boundary)
     # Read piece by piece: a large body given as bytes would hold up the event loop, and could not be counted on its way.
     return None if request.json is None else aiohttp.BytesIOPayload(io.BytesIO(request.json), content_type="application/json")
 
 
-def _form(parts: tuple[Part, ...]) -> aiohttp.MultipartWriter:
+def _form(parts: tuple[Part, ...], boundary: str | None) -> aiohttp.MultipartWriter:
     """Return the parts as RFC 7578 wants them: plain fields without headers of their own, names as they are (`image[]`)."""
-    writer = aiohttp.MultipartWriter("form-data")
+    writer = aiohttp.MultipartWriter("form-data", boundary=boundary)
     for part in parts:
         payload = writer.append(io.BytesIO(part.content))
         del payload.headers["Content-Type"]
@@ -130,8 +139,8 @@ def _form(parts: tuple[Part, ...]) -> aiohttp.MultipartWriter:
     return writer
 
 
-async def _read(response: aiohttp.ClientResponse, sink: BodySink | None) -> Answer:
-    headers = {name.lower(): value for name, value in response.headers.items()}
+async def _read(response: aiohttp.ClientResponse, sink: BodySink | None, blotter: Blotter) -> Answer:
+    headers = {name.lower(): blotter.header(value) for name, value in response.headers.items()}
     if sink is None:
         sink = _Memory()
     sink.open(response.status, headers)
@@ -140,7 +149,8 @@ async def _read(response: aiohttp.ClientResponse, sink: BodySink | None) -> Answ
         size += len(chunk)
         if size > LARGEST_ANSWER:
             raise AnswerTooLarge(f"the answer is larger than {LARGEST_ANSWER} bytes")
-        sink.write(chunk)
+        sink.write(blotter.take(chunk))
+    sink.write(blotter.rest())
     return Answer(status=response.status, headers=headers, body=await sink.finish())
 
 

@@ -5,14 +5,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import aiohttp
 
 from orchestrator.jobs.accounts import SIMULATOR, AccountSettings
+from orchestrator.jobs.clock import Clock
 from orchestrator.jobs.failures import Signal
 from orchestrator.jobs.secrets import without_query
+from orchestrator.transport.digests import Contradicted, Digests, md5, promised
 from orchestrator.transport.guard import NOT_PUBLIC, Guard, addresses_of
+from orchestrator.transport.pace import Pace
+from orchestrator.transport.reach import Forbidden, OutOfReach, check_reach, redirected
+
+__all__ = ["LARGEST_FILE", "Fetched", "Files", "Forbidden", "OutOfReach", "Unfetched"]
 
 LARGEST_FILE = 64 * 2**20
 _MOST_REDIRECTS = 5
@@ -29,8 +35,12 @@ class Unfetched(Exception):
         self.signal = signal
 
 
-class Forbidden(Exception):
-    """A result that must not be fetched: its address, scheme or size is out of bounds."""
+class _Unwritten(Exception):
+    """Our own disk's error on its way out: taken for the network's, it would use up the tries of a paid result."""
+
+    def __init__(self, cause: OSError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +54,9 @@ class Fetched:
 class Files:
     """The keyless sessions, one per account: what an account may reach beside the open internet differs."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._digests = Digests()
         self._sessions: dict[str, aiohttp.ClientSession] = {}
         self._making = asyncio.Lock()
 
@@ -56,17 +68,56 @@ class Files:
             await session.close()
 
     async def fetch(self, url: str, account: AccountSettings, write: Callable[[bytes], object]) -> Fetched:
-        """Hand the bytes at `url` to `write` as they come; raise `Unfetched` or `Forbidden`."""
+        """Hand the bytes at `url` to `write` as they come; raise `Unfetched` or `Forbidden`, or what `write` raises."""
         session = await self._session(account)
         seen: set[str] = set()
         while True:
-            _check(url, seen)
-            answer = await _once(session, url, account, write)
+            if url in seen or len(seen) > _MOST_REDIRECTS:
+                raise Forbidden("the result's address redirects in circles")
+            seen.add(url)
+            check_reach(url, account)
+            try:
+                answer = await self._once(session, url, account, write)
+            except _Unwritten as error:
+                raise error.cause from None
             if isinstance(answer, Fetched):
                 return answer
-            if urlsplit(url).scheme == "https" and urlsplit(answer).scheme == "http":
-                raise Forbidden("the result's address redirects from https to http")
-            url = answer
+            url = redirected(url, answer)
+
+    async def _once(
+        self, session: aiohttp.ClientSession, url: str, account: AccountSettings, write: Callable[[bytes], object]
+    ) -> Fetched | str:
+        """Fetch one address; return where it redirects to, if it does."""
+        try:
+            async with session.get(url, allow_redirects=False, proxy=account.proxy) as response:
+                if response.status in _REDIRECTS and "Location" in response.headers:
+                    return response.headers["Location"]
+                if response.status != _OK:
+                    raise Unfetched(response.status, f"HTTP {response.status} for {without_query(url)}")
+                return await self._copied(response, write)
+        except aiohttp.InvalidURL as error:
+            raise Forbidden(f"the result's address cannot be used: {urlsplit(url).hostname}") from error
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            if NOT_PUBLIC in str(error):  # aiohttp wraps the guard's error, and several addresses tried at once come as one text
+                raise Forbidden(f"{urlsplit(url).hostname} {NOT_PUBLIC}") from error
+            raise Unfetched(_signal(error), f"{type(error).__name__} while fetching {without_query(url)}") from error
+
+    async def _copied(self, response: aiohttp.ClientResponse, write: Callable[[bytes], object]) -> Fetched:
+        pace, size = Pace(self._clock), 0
+        expected = promised(response.headers)
+        digest = md5()
+        async for chunk in response.content.iter_chunked(_CHUNK):
+            size += len(chunk)
+            if size > LARGEST_FILE:
+                raise Forbidden(f"the result is larger than {LARGEST_FILE} bytes")
+            if expected is not None:
+                digest.update(chunk)
+            _handed_over(write, chunk)
+            if size != response.content_length:  # a body that has come is not too slow
+                pace.came(len(chunk))
+        if expected is not None:
+            self._digests.check(str(response.url.host), expected, digest.digest())
+        return Fetched(bytes=size, content_type=response.headers.get("Content-Type", ""))
 
     async def _session(self, account: AccountSettings) -> aiohttp.ClientSession:
         async with self._making:
@@ -87,51 +138,18 @@ class Files:
             return self._sessions[account.name]
 
 
-def _allowed(account: AccountSettings) -> set[str]:
-    """Return the private addresses an account vouches for: its own, and those of `allow_hosts`."""
-    own = urlsplit(account.base_url).hostname if account.base_url != SIMULATOR else None
-    hosts = [*account.allow_hosts, *([own] if own else [])]
-    return {address for host in hosts for address in addresses_of(host)}
-
-
-def _check(url: str, seen: set[str]) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise Forbidden(f"the result's address {without_query(url)!r} is no http(s) URL")
-    if parts.username or parts.password:
-        raise Forbidden("the result's address carries a user name")
-    if url in seen or len(seen) > _MOST_REDIRECTS:
-        raise Forbidden("the result's address redirects in circles")
-    seen.add(url)
-
-
-async def _once(
-    session: aiohttp.ClientSession, url: str, account: AccountSettings, write: Callable[[bytes], object]
-) -> Fetched | str:
-    """Fetch one address; return where it redirects to, if it does."""
+def _handed_over(write: Callable[[bytes], object], chunk: bytes) -> None:
     try:
-        async with session.get(url, allow_redirects=False, proxy=account.proxy) as response:
-            if response.status in _REDIRECTS and "Location" in response.headers:
-                return urljoin(url, response.headers["Location"])
-            if response.status != _OK:
-                raise Unfetched(response.status, f"HTTP {response.status} for {without_query(url)}")
-            return await _copy(response, write)
-    except aiohttp.InvalidURL as error:
-        raise Forbidden(f"the result's address cannot be used: {urlsplit(url).hostname}") from error
-    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-        if NOT_PUBLIC in str(error):  # aiohttp wraps the guard's error, and several addresses tried at once come as one text
-            raise Forbidden(f"{urlsplit(url).hostname} {NOT_PUBLIC}") from error
-        raise Unfetched(_signal(error), f"{type(error).__name__} while fetching {without_query(url)}") from error
-
-
-async def _copy(response: aiohttp.ClientResponse, write: Callable[[bytes], object]) -> Fetched:
-    size = 0
-    async for chunk in response.content.iter_chunked(_CHUNK):
-        size += len(chunk)
-        if size > LARGEST_FILE:
-            raise Forbidden(f"the result is larger than {LARGEST_FILE} bytes")
         write(chunk)
-    return Fetched(bytes=size, content_type=response.headers.get("Content-Type", ""))
+    except OSError as error:
+        raise _Unwritten(error) from error
+
+
+def _allowed(account: AccountSettings) -> set[str]:
+    """Return the private addresses an account vouches for: its own, its proxy's, and those of the hosts in `allow_hosts`."""
+    own = account.base_url if account.base_url != SIMULATOR else ""
+    named = [urlsplit(url).hostname for url in (own, account.proxy or "")]
+    return {address for host in [*account.allow_hosts, *named] if host for address in addresses_of(host)}
 
 
 def _signal(error: Exception) -> Signal:
@@ -141,4 +159,4 @@ def _signal(error: Exception) -> Signal:
         return Signal.NOT_CONNECTED
     if isinstance(error, TimeoutError):
         return Signal.TIMED_OUT
-    return Signal.CUT
+    return Signal.UNREADABLE if isinstance(error, Contradicted) else Signal.CUT

@@ -28,6 +28,7 @@ class Journey:
     def headers_sent(self) -> None:
         """Note that the first byte may have left."""
         self.phase = Phase.SENT
+        # failpoint P2
 
     def chunk_sent(self, chunk: bytes) -> None:
         """Count a piece of the body that was handed to the system."""

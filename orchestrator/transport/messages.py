@@ -30,6 +30,8 @@ class Request:
     """A JSON body, encoded."""
     form: tuple[Part, ...] | None = None
     """A multipart body, its parts in this order."""
+    boundary: str | None = None
+    """What separates the parts, where the same request must be the same bytes whenever it is sent; None draws one."""
     headers: Mapping[str, str] = field(default_factory=dict)
     auth: tuple[str, str] = ("Authorization", "Bearer ")
     """Header name and what stands before the key in it."""

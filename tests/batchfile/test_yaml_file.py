@@ -1,3 +1,4 @@
+from decimal import Decimal
 from textwrap import dedent
 
 import pytest
@@ -73,11 +74,11 @@ def test_ten_problems_are_said_at_once_each_with_its_place(read: Read) -> None:
           - {params: 3, references: [a.png, [b]], priority: 1.5}
           - hello
           - {prompt: a, id: b, id: c, continues: x}
-        budget: 3
+        budget: a lot
         """,
     )
     assert reading.lines == [
-        "jobs.yaml:11:1: `budget` is not supported yet; leave it out and split the jobs into batches you can afford",
+        "jobs.yaml:11:9: budget must be an amount of USD, 0 or more, such as 25.00; got a lot",
         "jobs.yaml:1:15: n must be a whole number from 1; got 0",
         "jobs.yaml:3:9: id must not begin or end with a blank; got ' x'",
         "jobs.yaml:4:13: prompt must be text: put it in quotes; got no",
@@ -238,7 +239,7 @@ def test_a_file_without_jobs_cannot_go_on(read: Read, text: str, problem: str) -
     ("text", "problem"),
     [
         ("job: []", "jobs.yaml:3:1: unknown name 'job'; did you mean 'jobs'?"),
-        ("color: 1", "jobs.yaml:3:1: unknown name 'color'; the file has batch, accounts, defaults, jobs"),
+        ("color: 1", "jobs.yaml:3:1: unknown name 'color'; the file has batch, accounts, defaults, budget, jobs"),
         ("jobs: []", "jobs.yaml:3:1: 'jobs' stands twice on the top level; keep one"),
         ("[a]: 1", "jobs.yaml:3:1: a name must be plain text; put text that starts with { or [ in quotes"),
         ("accounts: [a]", "jobs.yaml:3:11: accounts must be a mapping of names to settings; got a list"),
@@ -320,6 +321,20 @@ def test_a_few_bytes_that_stand_for_gigabytes_are_refused(read: Read) -> None:
     assert reading.line.endswith("the aliases of this file stand for too much; write it out or use JSONL")
 
 
+@pytest.mark.parametrize(
+    "text", ['"' + "x y " * 1_400_000, "x" * 5_600_000, "|\n" + "      x\n" * 700_000, "# " + "x" * 5_600_000]
+)
+def test_a_text_longer_than_any_job_needs_stops_the_reading_where_it_begins(read: Read, text: str) -> None:
+    reading = yaml(read, "jobs:\n- {prompt: first}\n- prompt: a\n  meta:\n    x: " + text)
+    line = next(line for line in reading.lines if "longer than 4 MiB" in line)
+    assert line.startswith("jobs.yaml:5:5: ")
+
+
+def test_texts_up_to_four_mebibytes_are_read(read: Read) -> None:
+    text = "x y " * (1 << 20)
+    assert yaml(read, f"jobs:\n- prompt: {text}\n").draft.prompt == text.strip()
+
+
 def test_many_jobs_may_share_one_anchor(read: Read) -> None:
     jobs = "".join(f"- {{<<: *base, id: j{number}}}\n" for number in range(3000))
     text = "defaults: {params: &base {style: a, a: 1, b: 2, c: 3, d: 4, e: 5, f: 6, g: 7, h: 8, i: 9}}\njobs:\n"
@@ -342,3 +357,10 @@ def test_without_libyaml_the_same_is_read(read: Read, monkeypatch: pytest.Monkey
     assert (draft.prompt, draft.n, draft.params) == ("été", 2, {"style": "vivid"})
     assert read("jobs.yaml", text + "- prompt: a: b\n").line.startswith("jobs.yaml:4:12: this is not valid YAML: ")
     assert read("jobs.yaml", text + "- \x07\n").line.endswith("the character U+0007 is not allowed in YAML; take it out")
+
+
+@pytest.mark.parametrize(("written", "budget"), [("25.10", "25.10"), ("7", "7"), ("'0.5'", "0.5"), ("", None), ("null", None)])
+def test_a_budget_is_read_as_it_is_written(read: Read, written: str, budget: str | None) -> None:
+    reading = yaml(read, f"budget: {written}\njobs: [{{prompt: a}}]\n")
+    assert reading.header is not None
+    assert reading.header.budget == (None if budget is None else Decimal(budget))

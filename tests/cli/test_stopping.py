@@ -22,7 +22,7 @@ def test_the_first_signal_finishes_what_is_paid_for_and_resume_does_the_rest(tmp
     read_until(process, "job_submitting")
     process.send_signal(signal.SIGINT)
     said = read_until(process, "stopping")
-    assert "waiting for 1 paid request in flight, at most 120 s" in said
+    assert "waiting for 1 paid request in flight, at most 600 s;" in said
     assert "a second Ctrl-C stops at once and leaves it uncertain" in said
     _, rest = process.communicate(timeout=LONGEST)
     assert process.returncode == 75

@@ -23,8 +23,8 @@ from orchestrator.simulator import Picture, Simulator, Submission, draw
 SIDE = 64
 """Pixels per side of every result."""
 KEYS = {"TOAPIS_API_KEY": "sk-test-toapis", "OPENAI_API_KEY": "sk-test-openai"}
-MODELS = {"toapis": "gpt-4o-image", "openai-images": "gpt-image-2", "openai-edits": "gpt-image-2"}
-SIZES = {"toapis": "1:1", "openai-images": "1024x1024", "openai-edits": "1024x1024"}
+MODELS = {"toapis": "gpt-4o-image", "openai-images": "gpt-image-2", "openai-edits": "gpt-image-2", "openai": "gpt-image-2"}
+SIZES = {"toapis": "1:1", "openai-images": "1024x1024", "openai-edits": "1024x1024", "openai": "1024x1024"}
 
 Row = dict[str, Any]
 
@@ -42,6 +42,7 @@ class Bench:
     provider: str
     clock: Clock
     account: Mapping[str, Any] = field(default_factory=dict)
+    budget: str | None = None
     events: list[Event] = field(default_factory=list)
 
     @property
@@ -64,7 +65,8 @@ class Bench:
         """Write the batch file: JSON is YAML, too."""
         settings = {"provider": self.provider, "base_url": self.simulator.url_for(self.provider), **self.account}
         defaults = {"account": "studio", "model": MODELS[self.provider], "size": SIZES[self.provider]}
-        batch = {"batch": "spring", "accounts": {"studio": settings}, "defaults": defaults, "jobs": list(jobs)}
+        budget = {"budget": self.budget} if self.budget else {}
+        batch = {"batch": "spring", **budget, "accounts": {"studio": settings}, "defaults": defaults, "jobs": list(jobs)}
         self.file.write_text(json.dumps(batch, indent=1), encoding="utf-8")
         return self.file
 

@@ -6,10 +6,11 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from types import MappingProxyType
 from typing import Any, Self
 
 from orchestrator.simulator import Submission
@@ -18,6 +19,7 @@ from tests.clocks import FastClock
 from .bench import KEYS, Bench, query
 
 ROOT = Path(__file__).parents[2]
+NOTHING: Mapping[str, str] = MappingProxyType({})
 PATIENCE = 60.0
 """Real seconds after which a process counts as stuck."""
 
@@ -29,8 +31,8 @@ class Engine:
     process: Process
 
     @classmethod
-    async def start(cls, bench: Bench, action: str, *, seed: int = 1) -> Self:
-        """Start `run` or `resume` on the bench's clock, which must be a `FastClock`."""
+    async def start(cls, bench: Bench, action: str, *, seed: int = 1, environment: Mapping[str, str] = NOTHING) -> Self:
+        """Start `run` or `resume` on the bench's clock, which must be a `FastClock`; with more in its environment."""
         assert isinstance(bench.clock, FastClock)
         order = {
             "action": action,
@@ -41,9 +43,9 @@ class Engine:
             "factor": bench.clock.factor,
             "origin": bench.clock.origin,
         }
-        environment = {**os.environ, **KEYS, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        known = {**os.environ, **KEYS, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         program = (sys.executable, "-W", "error", "-m", "tests.engine.runner", json.dumps(order))
-        process = await asyncio.create_subprocess_exec(*program, stdout=PIPE, env=environment, cwd=ROOT)
+        process = await asyncio.create_subprocess_exec(*program, stdout=PIPE, env={**known, **environment}, cwd=ROOT)
         return cls(process=process)
 
     async def words(self) -> dict[str, Any]:
@@ -94,7 +96,7 @@ class Killer:
 
         The next request is waited for if none is in flight then, so that every kill puts something in doubt.
         """
-        await until(lambda: len(self.bench.accepted()) >= accepted and self._saved() > 0)
+        await until(lambda: len(self.bench.accepted()) >= accepted and self._succeeded() > 0)
         if aimed:
             await self._one_accepted()
             await asyncio.sleep(self.random.uniform(0.0, 0.04))
@@ -116,12 +118,12 @@ class Killer:
             await charged.wait()
         self.bench.simulator.on_accepted = None
 
-    def _saved(self) -> int:
-        return sum(1 for _ in self.bench.out.glob("*/*.png"))
+    def _succeeded(self) -> int:
+        return int(query(self.bench.database, "SELECT count(*) FROM job WHERE state = 'succeeded'")[0][0])
 
     def _check_remains(self) -> None:
         """A kill counts only when it hit something, and none may damage the store."""
         database = self.bench.database
         assert query(database, "PRAGMA integrity_check") == [("ok",)]
         assert query(database, "SELECT count(*) FROM attempt WHERE state = 'open'")[0][0] >= 1
-        assert query(database, "SELECT count(*) FROM job WHERE state = 'succeeded'")[0][0] >= 1
+        assert self._succeeded() >= 1

@@ -52,7 +52,8 @@ def _begun(runtime: Runtime, _board: Board) -> None:
         else:
             runtime.abort()
 
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, hear)
+    for each in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(each, hear)
     _say({"begun": True})
 
 

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 from typing import Any
 
+from orchestrator.engine.budget import Budget
 from orchestrator.engine.pulse import Pulse
 from orchestrator.engine.queue import Allowance, Queue, Scope
 from orchestrator.jobs.lifecycle import State
@@ -10,6 +11,7 @@ from orchestrator.jobs.spec import JobSpec
 from orchestrator.store.records import Job
 from tests.clocks import JumpingClock
 
+NOBODY: Any = None
 JOB = Job(
     id=1,
     batch_id=1,
@@ -48,7 +50,7 @@ class WatchfulPulse(Pulse):
 
 async def test_a_job_that_is_put_back_while_the_store_is_asked_keeps_the_run_alive(clock: JumpingClock) -> None:
     store, pulse = StoreThatTakesItsTime(), WatchfulPulse(clock)
-    tools: Any = SimpleNamespace(store=store, clock=clock, pulse=pulse)
+    tools: Any = SimpleNamespace(store=store, clock=clock, pulse=pulse, budget=Budget(NOBODY, clock))
     desk: Any = SimpleNamespace(name="studio", handed=set())
     queue = store.queue = pulse.queue = Queue(tools, desk, Scope(batches=[1]), Allowance(None))
     assert await queue.next() is JOB

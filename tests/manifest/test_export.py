@@ -1,6 +1,7 @@
 import json
 import os
 import stat
+import string
 import subprocess
 import sys
 import threading
@@ -67,7 +68,7 @@ async def test_urls_of_references_lose_their_query_and_nothing_else_does(tmp_pat
     job = succeeded(
         prompt="see https://example.com/a?b=c",
         references=("HTTPS://example.com/a.png?sig=secret#x", "refs/what?.png", {"job": "mug", "image": 0}),
-        mask={"url": "https://example.com/m.png?sig=secret"},
+        mask={"url": "https://me:secret@example.com/m.png?sig=secret"},
         meta={"link": "https://example.com/?sku=1"},
     )
     text = await written(tmp_path / "m.jsonl", Form.JSONL, job)
@@ -82,6 +83,27 @@ async def test_any_script_stays_readable_and_broken_text_survives(tmp_path: Path
     text = await written(tmp_path / "m.jsonl", Form.JSONL, succeeded(prompt="杯子 \ud83d"))
     assert "杯子" in text
     assert json.loads(text)["prompt"] == "杯子 \ud83d"
+
+
+@pytest.mark.parametrize("text", ["\x9b31m", "\u202egnp.exe", "\u2066a\u2069", "\x7f", "\ufeff", "\x1b]0;x\x07"])
+async def test_what_would_steer_a_terminal_is_escaped_and_comes_back_as_it_was(tmp_path: Path, text: str) -> None:
+    written_text = await written(tmp_path / "m.jsonl", Form.JSONL, succeeded(prompt=text, meta={text: text}))
+    assert not set(text) & set(written_text) - set(string.printable)
+    told = json.loads(written_text)
+    assert (told["prompt"], told["meta"]) == (text, {text: text})
+
+
+async def test_words_with_joiners_stay_readable(tmp_path: Path) -> None:
+    text = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \U0001f469\u200d\U0001f3a8"
+    assert text in await written(tmp_path / "m.jsonl", Form.JSONL, succeeded(prompt=text))
+
+
+async def test_a_link_in_place_of_the_manifest_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("precious")
+    (tmp_path / "m.jsonl").symlink_to(tmp_path / "precious")
+    await written(tmp_path / "m.jsonl", Form.JSONL, succeeded())
+    assert text_in(tmp_path / "precious") == "precious"
+    assert not (tmp_path / "m.jsonl").is_symlink()
 
 
 async def test_a_file_is_replaced_whole_and_leaves_no_draft(tmp_path: Path) -> None:

@@ -42,6 +42,13 @@ async def test_a_row_says_what_the_job_cost_and_why_it_failed(tmp_path: Path) ->
     assert (good["created_at"], good["finished_at"]) == ("1970-01-01T00:00:00.000Z", "1970-01-01T00:00:20.000Z")
 
 
+async def test_a_column_of_costs_adds_up_to_what_was_paid(tmp_path: Path) -> None:
+    found = await table(tmp_path, succeeded("a", images=3), succeeded("b"))
+    assert [row["cost_actual"] for row in found] == ["0.0420", "", "", "0.0420"]
+    assert [row["cost_estimated"] for row in found] == ["0.04", "", "", "0.04"]
+    assert {row["currency"] for row in found} == {"USD"}
+
+
 async def test_every_field_is_quoted(tmp_path: Path) -> None:
     await table(tmp_path, succeeded())
     for line in (tmp_path / "m.csv").read_text().splitlines():

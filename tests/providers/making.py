@@ -13,6 +13,7 @@ from orchestrator.providers.base import FileInput, Order, Provider
 from orchestrator.providers.catalog import Catalog
 from orchestrator.providers.openai_edits import OpenAIEdits
 from orchestrator.providers.openai_images import OpenAIImages
+from orchestrator.providers.openai_responses import OpenAIResponses
 from orchestrator.providers.toapis import ToApis
 from orchestrator.transport.messages import Answer
 
@@ -39,7 +40,16 @@ def edits(**changes: Any) -> OpenAIEdits:
     return OpenAIEdits(changes.get("catalog", Catalog.builtin()), changes.get("today", today))
 
 
-MODELS = {"toapis": "gpt-4o-image", "openai-images": "gpt-image-2", "openai-edits": "gpt-image-2"}
+def responses(**changes: Any) -> OpenAIResponses:
+    return OpenAIResponses(changes.get("catalog", Catalog.builtin()), changes.get("today", today))
+
+
+MODELS = {
+    "openai-responses": "gpt-image-2",
+    "toapis": "gpt-4o-image",
+    "openai-images": "gpt-image-2",
+    "openai-edits": "gpt-image-2",
+}
 
 
 def spec(provider: str, **fields: Any) -> JobSpec:

@@ -111,10 +111,11 @@ BAD: list[tuple[str, Make, str, dict[str, Any], str]] = [
     ("not JSON", images, "gpt-image-2", param("user", {1, 2}), "user must be text (openai-images gpt-image-2); got"),
     ("response_format", images, "gpt-image-2", param("response_format", "url"),
      "response_format cannot be sent (openai-images gpt-image-2): GPT image models always answer with base64; leave it out"),
-    ("stream", images, "gpt-image-2", param("stream", value=True),
-     "stream cannot be sent (openai-images gpt-image-2): streaming is not supported yet"),
-    ("partial images", images, "unlisted", param("partial_images", 2),
-     "partial_images cannot be sent (openai-images unlisted): streaming is not supported yet"),
+    ("stream", images, "gpt-image-2", param("stream", "yes"), "stream must be true or false (openai-images gpt-image-2); got yes"),  # noqa: E501
+    ("partial images", images, "gpt-image-2", {"params": {"stream": True, "partial_images": 4}},
+     "partial_images must be a whole number from 0 to 3 (openai-images gpt-image-2); got 4"),
+    ("unstreamed", images, "unlisted", param("partial_images", 2),
+     "partial_images needs stream: true (openai-images unlisted); without it no partial image is sent"),
     ("misspelt", images, "gpt-image-2", param("qualty", "low"),
      "qualty is not a parameter (openai-images gpt-image-2) - did you mean quality?; use extra: to send it as it is"),
     ("complexity", images, "gpt-image-2", param("complexity", "low"),
@@ -126,7 +127,7 @@ BAD: list[tuple[str, Make, str, dict[str, Any], str]] = [
     ("model in extra", images, "gpt-image-2", {"extra": {"model": "other"}},
      "model cannot be sent as it is: it is a field of the job itself (openai-images gpt-image-2)"),
     ("stream in extra", images, "gpt-image-2", {"extra": {"stream": True}},
-     "stream cannot be sent as it is: streaming is not supported yet (openai-images gpt-image-2)"),
+     "stream cannot be sent as it is: it belongs into params (openai-images gpt-image-2)"),
     ("not JSON in extra", images, "gpt-image-2", {"extra": {"when": TODAY}}, 'when must be a JSON value; got "2026-11-21"'),
     ("NaN in extra", images, "gpt-image-2", {"extra": {"x": float("nan")}}, "x must be a JSON value; got NaN"),
     ("own id", toapis, "gpt-4o-image", {"extra": {"client_business_id": "mine"}},
@@ -200,7 +201,7 @@ def test_an_extra_field_is_a_warning_with_its_name() -> None:
 
 def test_constant_fields_of_an_account_are_checked_where_they_are_known_and_sent_where_not() -> None:
     assert errors(images(), at={"params": {"quality": "best"}})[0].startswith("quality must be one of")
-    assert errors(images(), at={"params": {"stream": True}})[0].startswith("stream cannot be sent")
+    assert errors(images(), at={"params": {"partial_images": 4, "stream": True}})[0].startswith("partial_images must be")
     assert errors(images(), at={"params": {"model": "x"}})[0].startswith("model cannot be sent as it is")
     assert errors(images(), at={"params": {"channel": 4}}) == warnings(images(), at={"params": {"channel": 4}}) == []
     assert errors(images(), at={"params": {"quality": "best"}}, params={"quality": "low"}) == []
@@ -208,6 +209,10 @@ def test_constant_fields_of_an_account_are_checked_where_they_are_known_and_sent
 
 def test_account_options_are_declared() -> None:
     assert toapis().options() == {"reference_field": ("reference_images", "image_urls")}
-    assert edits().options() == {"edit_body": ("auto", "multipart", "json")}
-    assert images().options() == {}
+    assert edits().options() == {
+        "edit_body": ("auto", "multipart", "json"),
+        "references": ("data_url", "file_id"),
+        "task_path": str,
+    }
+    assert images().options() == {"task_path": str}
     assert isinstance(account("toapis"), AccountSettings)

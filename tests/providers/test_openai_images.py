@@ -6,16 +6,15 @@ import pytest
 from orchestrator.jobs.deadlines import deadline, signed_expiry
 from orchestrator.jobs.failures import ErrorCode
 from orchestrator.jobs.reports import Output, Status
-from orchestrator.providers.base import Provider, Shape, TaskProvider
+from orchestrator.providers.base import Provider, Shape
 from orchestrator.transport.messages import Unreadable
 
 from .making import answer, edits, images, order, sample
 
 
-def test_it_answers_at_once_and_has_no_tasks() -> None:
+def test_it_answers_at_once() -> None:
     adapter = images()
     assert isinstance(adapter, Provider)
-    assert not isinstance(adapter, TaskProvider)
     assert adapter.capabilities.shape is Shape.SYNCHRONOUS
 
 
@@ -120,14 +119,6 @@ def test_an_error_with_status_200_is_a_failure(body: dict[str, Any], code: Error
     report = images().read_submission(answer(body))
     assert report.failure is not None
     assert (report.status, report.failure.code) == (Status.FAILED, code)
-
-
-@pytest.mark.parametrize(
-    "body", [{"id": "task_1", "status": "queued"}, {"code": 200, "data": [{"status": "submitted", "task_id": "t"}]}]
-)
-def test_a_task_instead_of_an_image_is_unreadable_and_says_so(body: dict[str, Any]) -> None:
-    with pytest.raises(Unreadable, match="a task to ask for, not the image"):
-        images().read_submission(answer(body))
 
 
 @pytest.mark.parametrize(

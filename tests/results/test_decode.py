@@ -3,9 +3,11 @@ import os
 import struct
 import zlib
 from io import BytesIO
+from typing import Any
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from orchestrator.results.decode import ImageFacts, NotAnImage, UnsafeImage, inspect
 
@@ -111,3 +113,52 @@ def test_the_largest_sizes_that_are_sold_pass(size: tuple[int, int]) -> None:
     buffer = BytesIO()
     Image.new("RGB", size).save(buffer, "PNG", compress_level=1)
     assert (inspected(buffer.getvalue()).width, inspected(buffer.getvalue()).height) == size
+
+
+def encoded(image: Image.Image, form: str = "PNG", **options: Any) -> bytes:
+    buffer = BytesIO()
+    image.save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def speckled(pixels: int, mode: str = "RGB") -> Image.Image:
+    """One colour but for so many pixels, of 10,000, each of a colour of its own."""
+    image = Image.new(mode, (100, 100))
+    for number in range(pixels):
+        image.putpixel((number, number), (number + 1, 0, 0) if mode == "RGB" else number + 1)
+    return image
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_an_image_of_a_single_colour_is_told_in_every_format(form: str) -> None:
+    assert inspected(encoded(Image.new("RGB", (64, 64), (20, 20, 20)), form)).one_colour == 1
+    assert inspected(picture(form)).one_colour == 0
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "I;16", "1", "LA", "RGBA"])
+def test_an_image_of_a_single_colour_is_told_in_every_mode(mode: str) -> None:
+    assert inspected(encoded(Image.new(mode, (64, 64)))).one_colour == 1
+
+
+@pytest.mark.parametrize(("others", "share"), [(0, 1), (10, 0.999), (11, 0)])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_nearly_one_colour_means_999_pixels_of_a_thousand(others: int, share: float, mode: str) -> None:
+    assert inspected(encoded(speckled(others, mode))).one_colour == share
+
+
+def test_a_wholly_transparent_image_has_one_colour_whatever_is_hidden_in_it() -> None:
+    hidden = Image.open(BytesIO(picture("PNG", mode="RGBA")))
+    hidden.putalpha(0)
+    assert inspected(encoded(hidden)).one_colour == 1
+
+
+def test_an_animation_has_one_colour_only_when_all_its_frames_have() -> None:
+    blank, drawn = Image.new("RGB", (48, 40)), Image.open(BytesIO(picture("PNG")))
+    assert inspected(encoded(blank, "GIF", save_all=True, append_images=[drawn])).one_colour == 0
+    assert inspected(encoded(drawn, "GIF", save_all=True, append_images=[blank])).one_colour == 0
+
+
+def test_metadata_of_a_stranger_is_data_and_nothing_of_it_is_told() -> None:
+    note = PngInfo()
+    note.add_text("Comment", "\x1b]0;pwned\x07")
+    assert "pwned" not in repr(inspected(encoded(Image.new("RGB", (8, 8)), pnginfo=note)))

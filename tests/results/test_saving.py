@@ -48,7 +48,7 @@ async def test_an_image_inside_a_spooled_answer_becomes_a_file(results: Results,
     spool.close()
 
 
-async def test_an_image_that_came_in_several_events_becomes_a_file(results: Results, folder: OutputFolder, tmp_path: Path) -> None:
+async def test_an_image_in_several_events_becomes_a_file(results: Results, folder: OutputFolder, tmp_path: Path) -> None:
     content = picture("PNG", size=(200, 200))
     text = text_of(content)
     third = len(text) // 3

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.jobs.reports import InlineBytes
 from orchestrator.results.spool import Spool, SpoolTooLarge
 
 JSON = {"content-type": "application/json"}
@@ -37,22 +38,29 @@ async def test_a_finished_answer_reads_back_as_it_was_given(spool: Spool) -> Non
     assert spool.path_of("att_1").read_bytes().partition(b"\n")[2] == body
 
 
-async def test_a_marker_says_where_the_string_lies(spool: Spool) -> None:
+async def test_a_marker_says_where_the_base64_lies(spool: Spool) -> None:
     body = body_with(LONG)
     await spool.keep("att_1", 200, JSON, body)
     marker = json.loads((await spool.read("att_1")).body)["data"][0]["b64_json"]
-    place = spool.locate("att_1", marker)
-    assert place is not None
+    (place,) = spool.locate("att_1", marker)
+    assert isinstance(place, InlineBytes)
     assert body[place.offset : place.offset + place.length] == LONG.encode()
+
+
+async def test_text_of_several_events_is_found_piece_by_piece(spool: Spool) -> None:
+    await spool.keep("att_1", 200, {}, f"{LONG}\n{LONG}".encode())
+    first, second = (await spool.read("att_1")).body.decode().split()
+    places = spool.locate("att_1", f"data:image/png;base64,{first}QUJD{second}")
+    ranges = (InlineBytes(offset=0, length=16000), InlineBytes(offset=16001, length=16000))
+    assert places == ["data:image/png;base64,", ranges[0], "QUJD", ranges[1]]
 
 
 async def test_a_providers_own_words_are_never_taken_for_a_marker(spool: Spool) -> None:
     await spool.keep("att_0", 200, JSON, body_with(LONG))
     await spool.keep("att_1", 200, JSON, body_with("spool:0000000000000000:0:5"))
     forged = json.loads((await spool.read("att_1")).body)["data"][0]["b64_json"]
-    assert spool.locate("att_1", forged) is None
-    assert spool.locate("att_1", "spool:1:2") is None
-    assert spool.locate("att_1", "QUJD") is None
+    for text in (forged, "spool:1:2", "QUJD"):
+        assert spool.locate("att_1", text) == [text]
 
 
 async def test_a_marker_without_its_answer_is_an_error_not_a_literal(spool: Spool) -> None:

@@ -90,7 +90,10 @@ async def test_the_answer_takes_as_long_as_the_drawing(open_bench: OpenBench) ->
         ({"background": "transparent", "output_format": "jpeg"}, "background", "invalid_value"),
         ({"response_format": "url"}, "response_format", "unknown_parameter"),
         ({"sise": "1024x1024"}, "sise", "unknown_parameter"),
-        ({"stream": True}, "stream", "unsupported_value"),
+        ({"stream": "yes"}, "stream", "invalid_type"),
+        ({"stream": True, "model": "dall-e-3"}, "stream", "unsupported_value"),
+        ({"stream": True, "partial_images": 4}, "partial_images", "integer_above_max_value"),
+        ({"partial_images": 1}, "partial_images", "invalid_value"),
         ({"model": "dall-e-3", "n": 2}, "n", "integer_above_max_value"),
     ],
 )

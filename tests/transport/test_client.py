@@ -124,6 +124,23 @@ async def test_an_answer_cut_short_is_in_doubt(transport: Transport) -> None:
         assert caught.value.signal is Signal.UNREADABLE
 
 
+async def test_an_answer_beyond_every_reasonable_size_is_cut_off_and_in_doubt(
+    transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.transport.client.LARGEST_ANSWER", 2**20)
+
+    async def pour(_: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _block in range(64):
+            writer.write(b"10000\r\n" + bytes(2**16) + b"\r\n")
+            await writer.drain()
+
+    async with raw_server(pour) as server:
+        with pytest.raises(Unanswered, match="larger than") as caught:
+            await transport.pay(paid(server.url), ACCOUNT, within=5)
+    assert caught.value.signal is Signal.UNREADABLE
+
+
 async def test_garbage_instead_of_http_is_in_doubt(transport: Transport) -> None:
     async with raw_server(replying(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")) as server:
         with pytest.raises(Unanswered) as caught:

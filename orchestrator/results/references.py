@@ -1,0 +1,63 @@
+"""The copies of the user's images that are sent instead of them, named by content: made once, however many jobs use them."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.results.pool import DecodePool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """What an image is made to fit; None is left as it is. Sizes in bytes."""
+
+    formats: tuple[str, ...] | None = None
+    most_bytes: int | None = None
+    to_alpha: bool = False
+    """A mask's black becomes transparent."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Copy:
+    """An image as it will be sent."""
+
+    name: str
+    """File name in the folder of copies."""
+    sha256: str
+    size: int
+    """Bytes."""
+    format: str
+    width: int
+    height: int
+    alpha: bool
+
+
+class References:
+    """The folder of copies, private to the user."""
+
+    def __init__(self, folder: Path, pool: DecodePool) -> None:
+        self.folder = folder
+        self._pool = pool
+
+    async def made(self, path: Path, sha256: str, target: Target) -> Copy | None:
+        """Return the copy of the image at `path` whose content has this hash; None when it may go as it is.
+
+        Raises `NotAnImage` when it cannot be made to fit, `UnsafeImage`, `OSError`.
+        """
+        wish = [target.formats, target.most_bytes, target.to_alpha]
+        name = f"{sha256[:40]}-{hashlib.sha256(json.dumps(wish).encode()).hexdigest()[:8]}"
+        facts = await self._pool.run(
+            "treat_file",
+            path=str(path),
+            folder=str(self.folder),
+            name=name,
+            formats=list(target.formats) if target.formats is not None else None,
+            most_bytes=target.most_bytes,
+            to_alpha=target.to_alpha,
+        )
+        return Copy(name=name, **facts) if facts else None
+
+    def read(self, name: str) -> bytes:
+        """Return a copy's bytes; raise `OSError` when it is gone."""
+        return (self.folder / name).read_bytes()
