@@ -16,9 +16,6 @@ HIGHEST_PRIORITY = 1_000_000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _DIGITS = re.compile(r"\s*[+-]?\d+\s*")
 
-LATER: Mapping[str, str] = {}
-"""Fields of coming versions, with what to do until then. Ignoring one would order something else than was asked for."""
-
 
 class EntryChecker:
     """Checks the fields of one entry and remembers whether all of them were right."""
@@ -59,11 +56,8 @@ class EntryChecker:
     def _unknown(self, name: str, checks: Mapping[str, "Check"]) -> None:
         self.sound = False
         place = self.entry.place_of_name((name,))
-        if name in LATER:
-            self._problems.add(f"`{name}` is not supported yet; {LATER[name]}", place)
-        else:
-            advice = hint(name, checks) or "; what only the model knows belongs under `params`"
-            self._problems.add(f"unknown field {shown(name)}{advice}", place)
+        advice = hint(name, checks) or "; what only the model knows belongs under `params`"
+        self._problems.add(f"unknown field {shown(name)}{advice}", place)
 
     def text(self, path: FieldPath, value: Json) -> str | None:
         """Accept a text; for what merely looks like a number or a date, take what the file says."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from orchestrator.batchfile.checks import JOB_CHECKS, LATER
+from orchestrator.batchfile.checks import JOB_CHECKS
 from orchestrator.batchfile.entry import Entry, LazyPlaces
 from orchestrator.batchfile.problems import Problems
 from orchestrator.batchfile.text import LONGEST_LINE, open_text, report_undecodable
@@ -203,8 +203,6 @@ def _column(name: str, place: Place, problems: Problems) -> _Column | None:
 def _unknown(name: str, group: str, rest: str) -> str:
     if not name:
         return "this column has no name"
-    if name in LATER:
-        return f"`{name}` is not supported yet; {LATER[name]}"
     if group:
         inner = rest or "NAME"
         return f"unknown column {shown(name)}; write param.{inner}, var.{inner} or meta.{inner}"

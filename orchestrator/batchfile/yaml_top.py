@@ -6,7 +6,6 @@ from decimal import Decimal
 
 from yaml.events import Event, ScalarEvent
 
-from orchestrator.batchfile.checks import LATER
 from orchestrator.batchfile.entry import Entry
 from orchestrator.batchfile.header import is_legal, legal_name
 from orchestrator.batchfile.wording import hint, shown
@@ -84,7 +83,5 @@ class Top:
 
 
 def _unknown(name: str) -> str:
-    if name in LATER:
-        return f"`{name}` is not supported yet; {LATER[name]}"
     advice = hint(name, TOP_NAMES) or f"; the file has {', '.join(TOP_NAMES)}"
     return f"unknown name {shown(name)}{advice}"

@@ -58,10 +58,9 @@ class Fetcher:
             return self._unfetched(job, image, error)
         except NotAnImage as error:
             return self._rubbish(job, image, f"what came is no whole image: {error}")
-        except OutOfReach as error:
-            return _outcome(image, Fetching.HELD, ErrorCode.UNSAFE_RESULT, str(error))
         except (UnsafeImage, Forbidden) as error:
-            return _outcome(image, Fetching.UNUSABLE, ErrorCode.UNSAFE_RESULT, str(error))
+            verdict = Fetching.HELD if isinstance(error, OutOfReach) else Fetching.UNUSABLE
+            return _outcome(image, verdict, ErrorCode.UNSAFE_RESULT, str(error))
         except WorkerUnavailable as error:
             return _outcome(image, Fetching.AGAIN, ErrorCode.DOWNLOAD_FAILED, str(error))
         except OSError as error:

@@ -142,7 +142,7 @@ class Inbox:
         self._tools.news.tell("job_overcharged", job, cost=cost, reserved=job.cost_reserved)
         if self._tools.budget.covers(job):
             known = f"{job.key} cost {cost:f} USD, and at most {job.cost_reserved:f} USD was expected"
-            message = f"{known}: correct the price of {job.spec.model} under the account's prices"
+            message = f"{known}: correct the price of {job.spec.model} in prices of the account, and `run` the file again"
             await self._tools.pause(self._tools.desk(job), Failure(code=ErrorCode.OVERCHARGED, message=message))
 
     async def _fail(self, job: Job, report: Report) -> Job:

@@ -144,7 +144,6 @@ def test_every_problem_of_the_header_is_said_at_once_and_the_rows_are_read_too(r
         "jobs.csv:1:2: unknown column 'promt'; did you mean 'prompt'?",
         "jobs.csv:1:3: unknown column 'params.x'; write param.x, var.x or meta.x",
         "jobs.csv:1:4: unknown column 'style'; write param.style, var.style or meta.style",
-        "jobs.csv:1:5: `continues` is not supported yet; name the first image in `references` of another batch",
         "jobs.csv:1:6: this column has no name",
         "jobs.csv:1:7: unknown column 'param.'; write param.NAME, var.NAME or meta.NAME",
         "jobs.csv:1: column 'n' stands 2 times; keep one",

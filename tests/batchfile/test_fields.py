@@ -8,6 +8,7 @@ import pytest
 
 from orchestrator.batchfile import Problems, open_batch
 from orchestrator.jobs.places import Place
+from orchestrator.jobs.spec import ParentImage
 
 from .reading import Read, Reading
 
@@ -159,13 +160,27 @@ def test_a_reference_must_name_something(read: Read, value: Any) -> None:
     assert job(read, references=[value]).line.startswith("jobs.jsonl:1: references[0] must ")
 
 
-def test_what_later_versions_bring_is_refused_by_name(read: Read) -> None:
-    reading = job(read, references=[{"job": "a", "image": 0}], continues="a", fan_out=2)
-    assert [line.partition(";")[0] for line in reading.lines] == [
-        "jobs.jsonl:1: `{job: ..., image: ...}` in references[0] is not supported yet",
-        "jobs.jsonl:1: `continues` is not supported yet",
-        "jobs.jsonl:1: `fan_out` is not supported yet",
-    ]
+def test_images_of_other_jobs_may_be_references_and_masks(read: Read) -> None:
+    draft = job(read, references=["a.png", {"job": "a", "image": 1}], mask={"job": "b"}, continues="c", fan_out=True).draft
+    assert draft.references[1:] == (ParentImage(job="a", image=1),)
+    assert (draft.mask, draft.continues, draft.fan_out) == (ParentImage(job="b"), "c", True)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"references": [{"image": 0}]}, "references[0] must name another job as {job: KEY, image: 0}; got the names 'image'"),
+        (
+            {"references": [{"job": "a", "picture": 0}]},
+            "references[0] must name another job as {job: KEY, image: 0}; got the names",
+        ),
+        ({"references": [{"job": "a", "image": -1}]}, "references[0].image must be a whole number from 0; got -1"),
+        ({"continues": "a\nb"}, "continues must not have control characters"),
+        ({"fan_out": 2}, "fan_out must be true or false; got 2"),
+    ],
+)
+def test_a_tie_to_another_job_must_be_well_formed(read: Read, fields: dict[str, Any], said: str) -> None:
+    assert job(read, **fields).line.startswith(f"jobs.jsonl:1: {said}")
 
 
 def test_braces_mean_themselves_in_jobs_without_vars(read: Read) -> None:

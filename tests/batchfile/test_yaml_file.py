@@ -91,7 +91,6 @@ def test_ten_problems_are_said_at_once_each_with_its_place(read: Read) -> None:
         "jobs.yaml:8:5: prompt is missing: every job needs one",
         "jobs.yaml:9:5: a job must be a mapping with a prompt; got 'hello'",
         "jobs.yaml:10:24: 'id' stands twice in one mapping; keep one",
-        "jobs.yaml:10:31: `continues` is not supported yet; name the first image in `references` of another batch",
     ]
     assert reading.rows == []
 

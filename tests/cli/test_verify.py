@@ -22,7 +22,7 @@ def test_verify_names_what_is_missing_foreign_or_changed_and_exits_1(troubled: C
         connection.execute("UPDATE job SET state = 'cancelled' WHERE key = 'refused'")
     ended = troubled.program("verify", "mugs")
     assert ended.code == 1
-    assert [line.partition(": ")[0] for line in ended.out.splitlines()[:-1]] == ["changed_file", "edited_row", "foreign_file"]
+    assert [line.partition(": ")[0] for line in ended.out.splitlines()[:-1]] == ["edited_row", "changed_file", "foreign_file"]
     assert "changed_file: mugs/fine-0.png (fine): the file has 10 bytes, " in ended.out
     assert "edited_row: refused: it is cancelled, but its history ends in failed\n" in ended.out
     assert "foreign_file: mugs/holiday\\n.jpg: it belongs to no job of the batch; keep it somewhere else\n" in ended.out

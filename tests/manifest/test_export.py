@@ -48,7 +48,8 @@ async def test_an_object_has_the_documented_fields_in_their_order(tmp_path: Path
         "index file sha256 bytes format width height revised_prompt degraded source_expires_at downloaded_at"
     )
     assert " ".join(told["attempts"][0]) == (
-        "number part started_at ended_at outcome http_status request_id client_ref remote_id charged cost usage reason"
+        "number part started_at ended_at outcome phase elapsed http_status request_id client_ref remote_id charged cost "
+        "cost_worst usage reason"
     )
     assert list(told["cost"]) == ["estimated", "actual", "currency"]
 

@@ -59,8 +59,8 @@ def test_a_stream_is_its_completed_images(kind: str) -> None:
 
 def test_plain_json_is_read_although_a_stream_was_asked_for() -> None:
     body = json.dumps({"created": 1, "data": [{"b64_json": "aGk="}]})
-    for headers in ({}, {"content_type": "application/json"}):
-        assert read(body, **headers).outputs == (Output(base64="aGk="),)
+    for content_type in ("text/event-stream", "application/json"):
+        assert read(body, content_type=content_type).outputs == (Output(base64="aGk="),)
 
 
 def test_a_stream_is_known_without_its_content_type() -> None:
