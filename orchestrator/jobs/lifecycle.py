@@ -51,6 +51,7 @@ class Event(StrEnum):
     BLOCKED = "blocked"
     REPLACED = "replaced"
     REPAIRED = "repaired"
+    VANISHED = "vanished"
 
 
 MEANING = {
@@ -123,7 +124,7 @@ TABLE: dict[tuple[State, Event], State] = {
     (_S.CANCELLED, _E.RETRIED): _S.PENDING,
     (_S.CANCELLED, _E.REPLACED): _S.PENDING,
     (_S.SUCCEEDED, _E.REPAIRED): _S.SUCCEEDED,
-    (_S.SUCCEEDED, _E.LOST): _S.EXPIRED,
+    (_S.SUCCEEDED, _E.VANISHED): _S.EXPIRED,
     (_S.FAILED, _E.REPAIRED): _S.FAILED,
     (_S.EXPIRED, _E.REPAIRED): _S.EXPIRED,
     (_S.CANCELLED, _E.REPAIRED): _S.CANCELLED,

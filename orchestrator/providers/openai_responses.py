@@ -46,6 +46,7 @@ class OpenAIResponses(OpenAIFiles, CatalogAdapter):
         shape=Shape.TASK,
         inputs=Inputs.CONTENT,
         refetch=True,
+        conversation=True,
         inline_results=True,
         modes={"synchronous": Shape.SYNCHRONOUS, "stream": Shape.SYNCHRONOUS},
         references={"file_id": Inputs.UPLOAD},
@@ -74,7 +75,7 @@ class OpenAIResponses(OpenAIFiles, CatalogAdapter):
         yield from self._model_findings(spec, account)
         yield from _mode_findings(spec, account)
         if spec.n > 1:
-            message = f"one call makes one image (openai-responses {spec.model}); got n {spec.n} - write one job for each image"
+            message = f"one call makes one image (openai-responses {spec.model}); got n {spec.n} - set fan_out: true on the job"
             yield Finding(path=("n",), message=message)
         if not by_file_id(account):
             yield from _length_findings(spec)

@@ -48,7 +48,7 @@ class Repairs:
         message = self._redact(why)
         values = {"error_code": ErrorCode.RESULT_EXPIRED, "error_message": message}
         ended = Step(_LOSE_ATTEMPT, {"b_id": attempt_id, "reason": ErrorCode.RESULT_EXPIRED, "message": message})
-        await self._write(job, Event.LOST, values, attempt_id, why, self._lost(attempt_id, index, why), ended)
+        await self._write(job, Event.VANISHED, values, attempt_id, why, self._lost(attempt_id, index, why), ended)
 
     def _lost(self, attempt_id: str, index: int, why: str) -> Step:
         return Step(_LOSE, {**_named(attempt_id, index), "error": self._redact(why)})

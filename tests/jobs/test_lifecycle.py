@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from orchestrator.jobs.lifecycle import AT_REST, FINAL, MEANING, TABLE, Event, IllegalStep, State, after, diagram, sources
 
-OPERATORS_STEPS = {Event.RETRIED, Event.REVIVED, Event.REPLACED, Event.REPAIRED, Event.LOST}
+OPERATORS_STEPS = {Event.RETRIED, Event.REVIVED, Event.REPLACED, Event.REPAIRED, Event.VANISHED}
 
 
 @given(st.sampled_from(State), st.sampled_from(Event))
@@ -23,7 +23,7 @@ def test_only_the_users_word_leaves_a_final_state() -> None:
 
 def test_nothing_leaves_a_success_but_a_repair_that_finds_its_files_gone_for_good() -> None:
     leaving = {(event, target) for (state, event), target in TABLE.items() if state is State.SUCCEEDED and target is not state}
-    assert leaving == {(Event.LOST, State.EXPIRED)}
+    assert leaving == {(Event.VANISHED, State.EXPIRED)}
 
 
 def test_every_state_can_be_reached_and_every_event_is_used() -> None:
