@@ -43,8 +43,8 @@ def save_part(decode: Decode, *, out: str, batch: str, part: str, target: str) -
         return _publish(decode, folder, part, target)
 
 
-def save_bytes(decode: Decode, *, content: bytes, out: str, batch: str, part: str, target: str) -> Reply:
-    """Save a download that was small enough to be handed over; nothing is written when it is no usable image."""
+def save_bytes(decode: Decode, *, out: str, batch: str, part: str, target: str, content: bytes = b"") -> Reply:
+    """Save a download that was small enough to be handed over, or empty; nothing is written when it is no usable image."""
     facts = decode(BytesIO(content))
     with _folder(out, batch) as folder:
         durable.remove(part, folder=folder)

@@ -30,9 +30,8 @@ class EventStream:
 
     async def send(self, kind: str, data: Mapping[str, Any]) -> None:
         """Send one event, named on its own line and in its data."""
-        if not self.is_broken:
-            content = json.dumps({"type": kind, **data}, separators=(",", ":"))
-            await self._answer.write(f"event: {kind}\ndata: {content}\n\n".encode())
+        content = json.dumps({"type": kind, **data}, separators=(",", ":"))
+        await self._write(f"event: {kind}\ndata: {content}\n\n".encode())
 
     def break_off(self) -> None:
         """Close the connection after what was sent, without the end that would make the answer whole."""
@@ -42,7 +41,15 @@ class EventStream:
 
     async def end(self) -> web.StreamResponse:
         """Send the end marker and the end."""
+        await self._write(b"data: [DONE]\n\n")
         if not self.is_broken:
-            await self._answer.write(b"data: [DONE]\n\n")
             await self._answer.write_eof()
         return self._answer
+
+    async def _write(self, content: bytes) -> None:
+        if self.is_broken:
+            return
+        try:
+            await self._answer.write(content)
+        except ConnectionResetError:  # the client has gone, and does not hear the rest
+            self.is_broken = True

@@ -44,6 +44,13 @@ def test_every_provider_is_an_account_under_its_own_name() -> None:
     assert found["openai"].api_key_env == "OPENAI_API_KEY"
 
 
+def test_the_slots_are_those_of_the_way_an_account_is_answered() -> None:
+    modes = ("background", "synchronous", "stream")
+    found, problems = accounts({mode: {"provider": "openai-responses", "options": {"mode": mode}} for mode in modes})
+    assert not problems
+    assert [found[mode].concurrency for mode in modes] == [4, 8, 8]
+
+
 def test_the_batch_file_goes_before_the_settings_file_and_a_flag_before_both() -> None:
     toml = {"studio": {"provider": "openai", "concurrency": 2, "outstanding": 7, "on_500": "retry", "task_deadline": "30m"}}
     found, problems = accounts({"studio": {"concurrency": 3}}, toml)

@@ -23,8 +23,9 @@ from orchestrator.simulator import Picture, Simulator, Submission, draw
 SIDE = 64
 """Pixels per side of every result."""
 KEYS = {"TOAPIS_API_KEY": "sk-test-toapis", "OPENAI_API_KEY": "sk-test-openai"}
-MODELS = {"toapis": "gpt-4o-image", "openai-images": "gpt-image-2", "openai-edits": "gpt-image-2", "openai": "gpt-image-2"}
-SIZES = {"toapis": "1:1", "openai-images": "1024x1024", "openai-edits": "1024x1024", "openai": "1024x1024"}
+_OPENAI = ("openai", "openai-images", "openai-edits", "openai-responses")
+MODELS = {"toapis": "gpt-4o-image", **dict.fromkeys(_OPENAI, "gpt-image-2")}
+SIZES = {"toapis": "1:1", **dict.fromkeys(_OPENAI, "1024x1024")}
 
 Row = dict[str, Any]
 

@@ -119,6 +119,7 @@ async def test_a_charge_above_its_worst_case_is_booked_and_pauses_the_account(op
     assert finished.exit_code == 4
     assert finished.outcome.paused["studio"].code is ErrorCode.OVERCHARGED
     assert "job-001 cost 0.00" in finished.outcome.paused["studio"].message
+    assert "`run` the file again" in finished.outcome.paused["studio"].message
     assert [event.key for event in bench.named("job_overcharged")] == ["job-001"]
     assert saved(bench) == 2
     booked, held = money(bench)

@@ -241,11 +241,14 @@ async def test_resubmit_does_not_pay_again_for_what_nobody_knows_the_price_of(op
     assert "nobody knows what it costs" in bench.named("job_held")[0].facts["reason"]
 
 
-async def test_resubmit_never_pays_again_for_a_task_that_is_known(open_bench: OpenBench) -> None:
+async def test_resubmit_never_pays_again_for_a_task_that_is_known_even_when_its_provider_forgets_it(
+    open_bench: OpenBench,
+) -> None:
     bench = await open_bench("toapis", duration=100_000, account={**RESUBMIT, "task_deadline": "30s"})
     assert (await bench.run(rows(1))).exit_code == 5
     assert bench.states() == {"job-000": "uncertain"}
-    await bench.resume()
+    bench.simulator._gate._tasks._tasks.clear()
+    assert (await bench.resume()).exit_code == 5
     assert len(bench.accepted()) == 1
 
 
@@ -255,7 +258,7 @@ async def test_a_task_that_appears_before_the_grace_is_over_is_adopted_and_not_p
     bench = await open_bench("toapis", lose_answer_each=1, lookup=False, account=RESUBMIT)
 
     async def appear() -> None:
-        await clock.sleep(200)
+        await clock.sleep(100)
         object.__setattr__(bench.simulator.options, "lookup", True)
 
     appearing = asyncio.create_task(appear())

@@ -30,7 +30,7 @@ async def test_the_first_signal_finishes_what_is_paid_for_and_leaves_nothing_in_
     signalled_at = time.time()
     engine.terminate()
     assert await engine.ended() == {"ending": "drained", "exit_code": 75}
-    assert time.time() - signalled_at < 1.0 + 2.0
+    assert time.time() - signalled_at < 1.0 + 4.0  # a loaded machine takes its time to end a process
     assert max(submission.at for submission in bench.accepted()) <= signalled_at + 0.5
     states = list(bench.states().values())
     assert set(states) <= {"succeeded", "ready", "pending"}

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -10,6 +10,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 SUBMIT, POLL, DOWNLOAD = "submit", "poll", "download"
+ENDLESS = 10**9
 
 
 @dataclass(kw_only=True)
@@ -110,14 +111,31 @@ async def fair(exchange: Exchange) -> None:
     exchange.answer(*await exchange.forward())
 
 
+class InTurn:
+    """Meets the first request for each path with the next of several faults, and hands on all others."""
+
+    def __init__(self, faults: Sequence[Spoil]) -> None:
+        self.left = list(faults)
+        self._met: set[bytes] = set()
+
+    async def spoil(self, exchange: Exchange) -> None:
+        """Do what is next."""
+        path = exchange.head.split()[1]
+        is_new = path not in self._met and self.left
+        self._met.add(path)
+        await (self.left.pop(0) if is_new else fair)(exchange)
+
+
 @dataclass(kw_only=True)
 class Gateway:
-    """Spoils the first `times` requests of one stage, and hands on all others."""
+    """Spoils the first `times` requests of one stage once `skipped` submissions went well, and hands on all others."""
 
     upstream: str
     stage: str
     spoil: Spoil
     times: int = 1
+    skipped: int = 0
+    spoilt: int = 0
     seen: Counter[str] = field(default_factory=Counter)
     base_url: str = ""
 
@@ -154,7 +172,8 @@ class Gateway:
         upstream = (str(there.hostname), int(there.port or 80))
         stage = _stage(head)
         self.seen[stage] += 1
-        is_spoilt = stage == self.stage and self.seen[stage] <= self.times
+        is_spoilt = stage == self.stage and self.seen[SUBMIT] > self.skipped and self.spoilt < self.times
+        self.spoilt += is_spoilt
         await (self.spoil if is_spoilt else fair)(Exchange(head=head, body=body, upstream=upstream, writer=writer))
         if not writer.is_closing():
             await writer.drain()

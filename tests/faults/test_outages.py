@@ -9,14 +9,13 @@ from tests.clocks import JumpingClock
 from tests.engine.bench import Bench, rows
 from tests.engine.conftest import OpenBench
 
-from .gateway import SUBMIT, Gateway, Spoil, cut, cut_after, silence, status
+from .gateway import ENDLESS, SUBMIT, Gateway, Spoil, cut, cut_after, silence, status
 from .verdict import assert_all_done, assert_fair
 
 pytestmark = pytest.mark.faults
 
 BOTH = ["toapis", "openai-images"]
 SLOTS = 4
-ENDLESS = 10**9
 AWAY = 300.0
 """Seconds of an outage."""
 PROBES = AWAY / 30.0 + 1

@@ -206,7 +206,7 @@ def test_sizes_are_those_of_the_image_model(size: str, fine: bool) -> None:
 
 
 REFUSED: list[tuple[Any, ...]] = [
-    ({"n": 2}, {}, "one call makes one image (openai-responses gpt-image-2); got n 2 - write one job for each image"),
+    ({"n": 2}, {}, "one call makes one image (openai-responses gpt-image-2); got n 2 - set fan_out: true on the job"),
     ({"n": 0}, {}, "n must be a whole number from 1 (openai-responses gpt-image-2); got 0"),
     (
         {"params": {"partial_images": 1}},

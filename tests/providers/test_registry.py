@@ -4,7 +4,7 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from orchestrator.providers.base import Family, Provider
+from orchestrator.providers.base import Family, Provider, Shape
 from orchestrator.providers.catalog import Catalog
 from orchestrator.providers.registry import GROUP, Registry, UnknownProvider
 from orchestrator.providers.toapis import ToApis
@@ -112,6 +112,14 @@ def test_an_entry_point_must_bring_what_it_says() -> None:
             registry(plugin(name, factory)).get(name)
     with pytest.raises(UnknownProvider, match="under a name that is taken: toapis"):
         registry(plugin("toapis", "borrowed")).ids()
+
+
+def test_an_option_may_decide_how_a_provider_answers() -> None:
+    found = registry()
+    assert found.shape("openai-responses", {}) is found.shape("openai-responses", {"mode": "background"}) is Shape.TASK
+    assert found.shape("openai-responses", {"mode": "synchronous"}) is Shape.SYNCHRONOUS
+    assert found.shape("openai-responses", {"mode": "stream"}) is Shape.SYNCHRONOUS
+    assert found.shape("openai", {"mode": "background"}) is Shape.SYNCHRONOUS
 
 
 def test_the_hosts_of_a_family_are_those_of_its_members() -> None:

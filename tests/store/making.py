@@ -13,8 +13,8 @@ from orchestrator.jobs.secrets import Redactor
 from orchestrator.jobs.spec import JobSpec
 from orchestrator.store.loading import Changed, Loaded, NewJob
 from orchestrator.store.records import Accepted, AttemptEnd, Delivery, Image, Job, NewAttempt, NewImage, SavedFile
+from orchestrator.store.rescuing import Rescuing
 from orchestrator.store.store import Store
-from orchestrator.store.transitions import Transitions
 
 ACCOUNT = AccountSettings(name="studio", provider="toapis", base_url="https://toapis.com", api_key_env="TOAPIS_API_KEY")
 LOST = Failure(code=ErrorCode.ANSWER_LOST, message="the server closed the connection without an answer")
@@ -51,7 +51,7 @@ async def pending(store: Store, count: int = 1) -> list[Job]:
     return await store.candidates(account=ACCOUNT.name, batches=[loaded.batch_id], only=None, limit=count)
 
 
-def verbs(store: Store, observe: Callable[[Job, State], None] = lambda _job, _target: None) -> Transitions:
+def verbs(store: Store, observe: Callable[[Job, State], None] = lambda _job, _target: None) -> Rescuing:
     return store.transitions("test", observe, Redactor())
 
 

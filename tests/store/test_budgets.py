@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator.jobs.attempts import AttemptState, Charged, Phase
 from orchestrator.jobs.lifecycle import State
+from orchestrator.jobs.secrets import Redactor
 from orchestrator.store.bookkeeping import BudgetReached
 from orchestrator.store.loading import BatchBudget, Changed, NewJob
 from orchestrator.store.operators import Selection
@@ -122,6 +123,17 @@ async def test_an_attempt_adopted_late_settles_its_own_reservation(store: Store)
     job = await go.doubt(await go.claim(job, intent()), LOST, Phase.SENT, next_at=None)
     await go.deliver(job, delivery())
     assert booked(store) == Decimal("0.03")
+
+
+async def test_a_second_paid_result_is_booked_beside_the_first(store: Store) -> None:
+    (job,) = await stored(store, 1)
+    go = store.transitions("test", lambda _job, _target: None, Redactor())
+    first = await go.doubt(await go.claim(job, intent()), LOST, Phase.SENT, next_at=None)
+    again = await go.claim(await go.resubmit(first, Decimal(1)), intent())
+    assert booked(store) == 2 * WORST
+    await go.keep_late(first, 1, delivery())
+    await go.deliver(await go.accept(again, Accepted(remote_id="t")), delivery())
+    assert booked(store) == Decimal("0.06")
 
 
 async def test_a_claim_that_does_not_fit_is_refused_and_leaves_the_job_as_it_was(store: Store) -> None:
