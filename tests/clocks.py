@@ -123,7 +123,11 @@ def _others_at_work() -> bool:
 
 
 def _threads(process: int) -> Iterator[Path]:
-    for thread in Path(f"/proc/{process}/task").glob("*"):
+    try:
+        threads = list(Path(f"/proc/{process}/task").iterdir())
+    except OSError:  # a child that ended meanwhile
+        return
+    for thread in threads:
         yield thread
         for child in _read(thread / "children").split():
             yield from _threads(int(child))

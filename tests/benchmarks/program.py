@@ -48,7 +48,7 @@ async def run(prompts: Sequence[str], *, url: str, adapter: str, defaults: dict[
     """Run one image per prompt through the adapter at `url`, everything kept in `folder`; return the seconds it took."""
     # How long to wait for a task is what is known of a provider, no work; the bare loop asks at once as well.
     ToApis.first_poll = 0.0
-    os.environ[_KEY_VARIABLE] = "no secret"
+    os.environ[_KEY_VARIABLE] = "no-secret"
     watch = Stopwatch()
     app = App(Options(db=str(folder / "store.db"), out=str(folder / "out"), config=_no_settings(folder)))
     finished = await app.run(_batch_file(prompts, url, adapter, defaults, folder, slots), [watch.hear], watch.begin)

@@ -60,7 +60,7 @@ async def test_an_outage_that_leaves_doubt_leaves_little_of_it(open_bench: OpenB
     bench = await open_bench("openai-images")
     _, back, resumed = await during_an_outage(bench, clock, spoil, 40)
     held = assert_fair(bench, rows(40), uncertain=range(1, SLOTS + 5 + int(PROBES) + 1))
-    assert resumed - back <= 35.0
+    assert resumed - back <= 45.0  # a probe that was sent before the end may still wait for its answer
     assert len([row for row in bench.manifest() if row["state"] == "succeeded"]) == 40 - len(held)
 
 
