@@ -118,16 +118,16 @@ def upgrade() -> None:
         sa.Column("created_at", sa.Float(), nullable=False),
         sa.Column("finished_at", sa.Float(), nullable=True),
         sa.CheckConstraint(
-            "(state IN ('cancelled', 'expired', 'failed', 'succeeded')) = (finished_at IS NOT NULL)",
+            "(state = 'cancelled' OR state = 'expired' OR state = 'failed' OR state = 'succeeded') = (finished_at IS NOT NULL)",
             name=op.f("ck_job_final_has_an_end"),
         ),
         sa.CheckConstraint("state <> 'failed' OR error_code IS NOT NULL", name=op.f("ck_job_failed_has_a_code")),
         sa.CheckConstraint(
-            "state IN ('blocked', 'pending', 'submitting', 'running', 'ready', 'downloading', 'succeeded', 'failed', 'expired', 'uncertain', 'cancelled')",
+            "state = 'blocked' OR state = 'pending' OR state = 'submitting' OR state = 'running' OR state = 'ready' OR state = 'downloading' OR state = 'succeeded' OR state = 'failed' OR state = 'expired' OR state = 'uncertain' OR state = 'cancelled'",
             name=op.f("ck_job_state_known"),
         ),
         sa.CheckConstraint(
-            "state NOT IN ('submitting', 'running', 'ready', 'downloading', 'uncertain') OR attempt_id IS NOT NULL",
+            "NOT (state = 'submitting' OR state = 'running' OR state = 'ready' OR state = 'downloading' OR state = 'uncertain') OR attempt_id IS NOT NULL",
             name=op.f("ck_job_in_flight_has_an_attempt"),
         ),
         sa.CheckConstraint("n >= 1", name=op.f("ck_job_n_positive")),
@@ -188,16 +188,16 @@ def upgrade() -> None:
         sa.Column("answered_at", sa.Float(), nullable=True),
         sa.Column("ended_at", sa.Float(), nullable=True),
         sa.CheckConstraint(
-            "(state IN ('open', 'accepted', 'uncertain')) = (ended_at IS NULL)", name=op.f("ck_attempt_ended_has_an_end")
+            "(state = 'open' OR state = 'accepted' OR state = 'uncertain') = (ended_at IS NULL)", name=op.f("ck_attempt_ended_has_an_end")
         ),
-        sa.CheckConstraint("charged IN ('yes', 'no', 'possible')", name=op.f("ck_attempt_charged_known")),
-        sa.CheckConstraint("phase IN ('none', 'connecting', 'sent', 'answered')", name=op.f("ck_attempt_phase_known")),
+        sa.CheckConstraint("charged = 'yes' OR charged = 'no' OR charged = 'possible'", name=op.f("ck_attempt_charged_known")),
+        sa.CheckConstraint("phase = 'none' OR phase = 'connecting' OR phase = 'sent' OR phase = 'answered'", name=op.f("ck_attempt_phase_known")),
         sa.CheckConstraint(
             "state <> 'accepted' OR remote_id IS NOT NULL OR spool IS NOT NULL", name=op.f("ck_attempt_accepted_has_an_answer")
         ),
         sa.CheckConstraint("state <> 'uncertain' OR charged = 'possible'", name=op.f("ck_attempt_uncertain_may_be_charged")),
         sa.CheckConstraint(
-            "state IN ('open', 'accepted', 'uncertain', 'not_sent', 'throttled', 'refused', 'failed', 'delivered', 'lost', 'abandoned')",
+            "state = 'open' OR state = 'accepted' OR state = 'uncertain' OR state = 'not_sent' OR state = 'throttled' OR state = 'refused' OR state = 'failed' OR state = 'delivered' OR state = 'lost' OR state = 'abandoned'",
             name=op.f("ck_attempt_state_known"),
         ),
         sa.ForeignKeyConstraint(["account"], ["account.name"], name=op.f("fk_attempt_account")),
@@ -242,7 +242,7 @@ def upgrade() -> None:
         sa.Column("image_index", sa.Integer(), server_default="0", nullable=False),
         sa.Column("used_attempt_id", sa.Text(), nullable=True),
         sa.Column("used_sha256", sa.Text(), nullable=True),
-        sa.CheckConstraint("role IN ('reference', 'mask', 'continues')", name=op.f("ck_parent_role_known")),
+        sa.CheckConstraint("role = 'reference' OR role = 'mask' OR role = 'continues'", name=op.f("ck_parent_role_known")),
         sa.ForeignKeyConstraint(["child_id"], ["job.id"], name=op.f("fk_parent_child_id")),
         sa.ForeignKeyConstraint(["parent_id"], ["job.id"], name=op.f("fk_parent_parent_id")),
         sa.PrimaryKeyConstraint("child_id", "slot", name=op.f("pk_parent")),
@@ -278,7 +278,7 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "state <> 'wanted' OR url IS NOT NULL OR base64 IS NOT NULL", name=op.f("ck_image_wanted_has_a_source")
         ),
-        sa.CheckConstraint("state IN ('wanted', 'saved', 'lost', 'extra')", name=op.f("ck_image_state_known")),
+        sa.CheckConstraint("state = 'wanted' OR state = 'saved' OR state = 'lost' OR state = 'extra'", name=op.f("ck_image_state_known")),
         sa.ForeignKeyConstraint(["attempt_id"], ["attempt.id"], name=op.f("fk_image_attempt_id")),
         sa.ForeignKeyConstraint(["job_id"], ["job.id"], name=op.f("fk_image_job_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_image")),

@@ -73,7 +73,7 @@ class Submission:
 
     def __init__(self, tools: Tools, inbox: Inbox, desk: Desk, permit: Permit) -> None:
         self._tools, self._inbox, self._desk, self._permit = tools, inbox, desk, permit
-        self._sending: asyncio.Task[Sent] | None = None
+        self._exchanging = False
         self._stopped = False
 
     async def make(self, job: Job, prepared: Prepared) -> Job | None:
@@ -87,8 +87,8 @@ class Submission:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
             self._stopped = True
-            if self._sending is not None:
-                self._sending.cancel()
+            if self._exchanging:
+                work.cancel()
             await work
             raise
 
@@ -117,12 +117,12 @@ class Submission:
         started_at = self._tools.clock.now()
         self._desk.limiter.retries.sent()
         # failpoint P1
-        self._sending = asyncio.create_task(self.exchange(job, provider, request))
-        await asyncio.wait({self._sending})
-        if self._sending.cancelled():
+        self._exchanging = True
+        try:
+            sent = await self.exchange(job, provider, request)
+        except asyncio.CancelledError:
             sent = Sent(None, Unanswered(Signal.CUT, "stopped by the user while the answer was on its way"))
-        else:
-            sent = self._sending.result()
+        self._exchanging = False
         if isinstance(sent.error, Unanswered) and (answer := await salvaged(self._tools.spool, provider, str(job.attempt_id))):
             sent = Sent(answer, None)
         return await self._record(job, provider, sent, started_at)

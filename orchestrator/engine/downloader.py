@@ -91,9 +91,12 @@ class Downloader:
         wanted = [image for image in images if image.state is ImageState.WANTED]
         # failpoint P8
         job = await self._tools.transitions.start_download(job)
-        outcomes = await asyncio.gather(*(self._fetcher.fetch(job, image) for image in wanted))
+        if len(wanted) == 1:  # the usual job: a task for it alone would only cost time
+            outcomes = [await self._fetcher.fetch(job, wanted[0])]
+        else:
+            outcomes = await asyncio.gather(*(self._fetcher.fetch(job, image) for image in wanted))
         # failpoint P10
-        await self._settle(job, len(images), list(outcomes))
+        await self._settle(job, len(images), outcomes)
 
     async def _settle(self, job: Job, images: int, outcomes: list[Outcome]) -> None:
         saved = [outcome for outcome in outcomes if outcome.saved is not None]

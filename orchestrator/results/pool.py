@@ -58,7 +58,7 @@ class DecodePool:
     ) -> None:
         self._seconds = seconds
         self._command = (*program, str(seconds), str(memory))
-        self._slots = asyncio.Semaphore(workers or os.cpu_count() or 1)
+        self._slots = asyncio.Semaphore(workers or 2 * (os.cpu_count() or 1))
         self._idle: list[Process] = []
         self._started: set[Process] = set()
 

@@ -1,5 +1,6 @@
 """Column types that keep money exact and enumerations checked."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from enum import StrEnum
 
@@ -28,7 +29,16 @@ class Money(TypeDecorator[Decimal]):
 
 def one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
     """Return the check that a column holds one of an enumeration's words."""
-    return CheckConstraint(f"{column} IN ({quoted(words)})", name=f"{column}_known")
+    return CheckConstraint(is_any(column, words), name=f"{column}_known")
+
+
+def is_any(column: str, words: Iterable[str]) -> str:
+    """Return the SQL that says whether a column is one of several words of ours.
+
+    For checks: SQLite builds a small index for every IN list each time it looks at a row, which took half of the time of an
+    UPDATE; comparisons cost nothing beside it. Queries keep IN, which the planner understands better.
+    """
+    return " OR ".join(f"{column} = '{word}'" for word in words)
 
 
 def quoted(words: object) -> str:

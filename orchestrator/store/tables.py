@@ -24,7 +24,7 @@ from sqlalchemy import event as sqlalchemy_event
 from orchestrator.jobs.attempts import LIVE, AttemptState, Charged, ImageState, Phase
 from orchestrator.jobs.lifecycle import FINAL, State
 from orchestrator.store.bookkeeping import TRIGGERS
-from orchestrator.store.columns import Money, one_of, quoted
+from orchestrator.store.columns import Money, is_any, one_of, quoted
 
 metadata = MetaData(
     naming_convention={
@@ -144,9 +144,9 @@ job = Table(
     Column("finished_at", Float),
     UniqueConstraint("batch_id", "key"),
     one_of("state", State),
-    CheckConstraint(f"state NOT IN ({quoted(IN_FLIGHT)}) OR attempt_id IS NOT NULL", name="in_flight_has_an_attempt"),
+    CheckConstraint(f"NOT ({is_any('state', IN_FLIGHT)}) OR attempt_id IS NOT NULL", name="in_flight_has_an_attempt"),
     CheckConstraint("state <> 'failed' OR error_code IS NOT NULL", name="failed_has_a_code"),
-    CheckConstraint(f"(state IN ({quoted(sorted(FINAL))})) = (finished_at IS NOT NULL)", name="final_has_an_end"),
+    CheckConstraint(f"({is_any('state', sorted(FINAL))}) = (finished_at IS NOT NULL)", name="final_has_an_end"),
     CheckConstraint("n >= 1", name="n_positive"),
 )
 Index("ix_job_claim", job.c.account, job.c.priority.desc(), job.c.id, sqlite_where=text("state = 'pending' AND next_at IS NULL"))
@@ -165,7 +165,7 @@ parent = Table(
     Column("image_index", Integer, nullable=False, server_default="0"),
     Column("used_attempt_id", Text),
     Column("used_sha256", Text),
-    CheckConstraint("role IN ('reference', 'mask', 'continues')", name="role_known"),
+    CheckConstraint(is_any("role", ("reference", "mask", "continues")), name="role_known"),
 )
 Index("ix_parent_parent_id", parent.c.parent_id)
 
@@ -206,7 +206,7 @@ attempt = Table(
     one_of("phase", Phase),
     one_of("charged", Charged),
     CheckConstraint("state <> 'accepted' OR remote_id IS NOT NULL OR spool IS NOT NULL", name="accepted_has_an_answer"),
-    CheckConstraint(f"(state IN ({quoted(LIVE)})) = (ended_at IS NULL)", name="ended_has_an_end"),
+    CheckConstraint(f"({is_any('state', LIVE)}) = (ended_at IS NULL)", name="ended_has_an_end"),
     CheckConstraint("state <> 'uncertain' OR charged = 'possible'", name="uncertain_may_be_charged"),
 )
 Index("one_live_attempt", attempt.c.job_id, attempt.c.part, unique=True, sqlite_where=text(f"state IN ({quoted(LIVE)})"))

@@ -121,8 +121,12 @@ _NEVER_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError
 def _body(request: Request) -> aiohttp.Payload | None:
     if request.form is not None:
         return _form(request.form, request.boundary)
+    if request.json is None:
+        return None
+    if len(request.json) <= _CHUNK:
+        return aiohttp.BytesPayload(request.json, content_type="application/json")
     # Read piece by piece: a large body given as bytes would hold up the event loop, and could not be counted on its way.
-    return None if request.json is None else aiohttp.BytesIOPayload(io.BytesIO(request.json), content_type="application/json")
+    return aiohttp.BytesIOPayload(io.BytesIO(request.json), content_type="application/json")
 
 
 def _form(parts: tuple[Part, ...], boundary: str | None) -> aiohttp.MultipartWriter:
