@@ -188,10 +188,13 @@ def upgrade() -> None:
         sa.Column("answered_at", sa.Float(), nullable=True),
         sa.Column("ended_at", sa.Float(), nullable=True),
         sa.CheckConstraint(
-            "(state = 'open' OR state = 'accepted' OR state = 'uncertain') = (ended_at IS NULL)", name=op.f("ck_attempt_ended_has_an_end")
+            "(state = 'open' OR state = 'accepted' OR state = 'uncertain') = (ended_at IS NULL)",
+            name=op.f("ck_attempt_ended_has_an_end"),
         ),
         sa.CheckConstraint("charged = 'yes' OR charged = 'no' OR charged = 'possible'", name=op.f("ck_attempt_charged_known")),
-        sa.CheckConstraint("phase = 'none' OR phase = 'connecting' OR phase = 'sent' OR phase = 'answered'", name=op.f("ck_attempt_phase_known")),
+        sa.CheckConstraint(
+            "phase = 'none' OR phase = 'connecting' OR phase = 'sent' OR phase = 'answered'", name=op.f("ck_attempt_phase_known")
+        ),
         sa.CheckConstraint(
             "state <> 'accepted' OR remote_id IS NOT NULL OR spool IS NOT NULL", name=op.f("ck_attempt_accepted_has_an_answer")
         ),
@@ -278,7 +281,9 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "state <> 'wanted' OR url IS NOT NULL OR base64 IS NOT NULL", name=op.f("ck_image_wanted_has_a_source")
         ),
-        sa.CheckConstraint("state = 'wanted' OR state = 'saved' OR state = 'lost' OR state = 'extra'", name=op.f("ck_image_state_known")),
+        sa.CheckConstraint(
+            "state = 'wanted' OR state = 'saved' OR state = 'lost' OR state = 'extra'", name=op.f("ck_image_state_known")
+        ),
         sa.ForeignKeyConstraint(["attempt_id"], ["attempt.id"], name=op.f("fk_image_attempt_id")),
         sa.ForeignKeyConstraint(["job_id"], ["job.id"], name=op.f("fk_image_job_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_image")),

@@ -5,6 +5,7 @@ from orchestrator.app.looking import Action
 from orchestrator.app.planning import Planning
 from orchestrator.app.resolving import CannotResolve, Resolved, Resolving
 from orchestrator.app.running import Begun, Finished, Listeners
+from orchestrator.app.serving import Serving
 from orchestrator.app.setup import CannotStart, NotFound, Options
 from orchestrator.app.simulating import simulate
 from orchestrator.app.verifying import Ear, Verified, Verifying
@@ -29,5 +30,5 @@ __all__ = [
 ]
 
 
-class App(Planning, Resolving, Verifying):
+class App(Planning, Resolving, Serving, Verifying):
     """One use of the program: what it may do, with the settings of one call."""

@@ -11,6 +11,7 @@ from orchestrator.config import keys_of
 from orchestrator.engine.board import Board
 from orchestrator.engine.brake import Brake
 from orchestrator.engine.budget import Budget
+from orchestrator.engine.callback_paths import NOT_CALLED, CallbackPaths
 from orchestrator.engine.desk import Desk, desk_of
 from orchestrator.engine.news import Listener, News
 from orchestrator.engine.pulse import Pulse
@@ -18,6 +19,7 @@ from orchestrator.engine.queue import Scope
 from orchestrator.engine.stirring import Stirring
 from orchestrator.engine.tools import Tools
 from orchestrator.jobs.accounts import SIMULATOR, AccountSettings
+from orchestrator.jobs.meter import WINDOW
 from orchestrator.jobs.places import BadInput, Problem
 from orchestrator.jobs.secrets import Redactor, Secret
 from orchestrator.providers.base import Shape
@@ -30,7 +32,7 @@ from orchestrator.transport.client import Transport
 from orchestrator.transport.files import Files
 
 
-async def assemble(
+async def assemble(  # noqa: PLR0913 - what a run is put together from
     setup: Setup,
     stack: AsyncExitStack,
     store: Store,
@@ -40,6 +42,7 @@ async def assemble(
     listeners: Sequence[Listener],
     *,
     lifts_pauses: bool = True,
+    callback_paths: CallbackPaths = NOT_CALLED,
 ) -> Tools:
     """Return the tools for work over `scope`; `stack` ends what has to be ended. Raises `BadInput` when a key is missing.
 
@@ -54,7 +57,7 @@ async def assemble(
     if lifts_pauses:
         for name in rows:
             await store.lift_pause(name)
-    desks = await _desks(setup, stack, rows)
+    desks = await _desks(setup, stack, store, rows)
     pulse = Pulse(setup.clock)
     redact = Redactor(keys.values())
     stirring = Stirring(board)
@@ -80,6 +83,7 @@ async def assemble(
         brake=Brake(desks, news, pulse),
         out=setup.out,
         redact=redact,
+        callback_paths=callback_paths,
         worker=f"{socket.gethostname()}:{os.getpid()}",
     )
 
@@ -97,12 +101,13 @@ async def _budget(setup: Setup, store: Store, transitions: Transitions, scope: S
     return Budget(transitions, setup.clock, batches, accounts)
 
 
-async def _desks(setup: Setup, stack: AsyncExitStack, rows: Mapping[str, AccountRow]) -> dict[str, Desk]:
+async def _desks(setup: Setup, stack: AsyncExitStack, store: Store, rows: Mapping[str, AccountRow]) -> dict[str, Desk]:
     """Return the accounts at work."""
     desks = {}
     for name, row in rows.items():
         has_tasks = setup.registry.shape(row.settings.provider, row.settings.options) is Shape.TASK
         desks[name] = desk_of(row, setup.clock, setup.random, has_tasks=has_tasks)
+        desks[name].limiter.remember(await store.recently_sent(name, since=setup.clock.now() - WINDOW))
     for settings in await at_work(setup, stack, [desk.settings for desk in desks.values()]):
         desks[settings.name].settings = settings
     return desks

@@ -44,12 +44,12 @@ class Looking(Setup):
             raise NotFound(f"say which batch; {self.database} has: {names}")
         return batches[0]
 
-    async def export(self, name: str | None, form: Form, target: Path | str) -> int:
-        """Write a manifest and return its number of jobs; raise `NotFound` or `CannotStart`."""
+    async def export(self, name: str | None, form: Form, target: Path | str, *, show: Callable[[str], str] = str) -> int:
+        """Write a manifest, `show` done to CSV on a terminal; return its number of jobs; raise `NotFound` or `CannotStart`."""
         async with self.store() as store:
             batch = await self.batch(store, name)
             names = await store.meta_names(batch.id) if form is Form.CSV else []
-            return await export(receipts(store.stories(batch.id)), names, form, target)
+            return await export(receipts(store.stories(batch.id)), names, form, target, show=show)
 
     async def overviews(self, name: str | None) -> list[Overview]:
         """Return the figures of one batch, or of all."""

@@ -48,8 +48,9 @@ class Resolving(Looking):
         return await self._settle(lambda store, jobs: store.operators.retry(jobs), batch, keys, **narrowing)
 
     async def resolve(self, action: Action, batch: str | None, keys: Sequence[str], code: str | None) -> Resolved:
-        """Carry out the user's word on uncertain jobs."""
-        return await self._settle(action, batch, keys, states=(State.UNCERTAIN,), code=code)
+        """Carry out the user's word on uncertain jobs, and on those that are named whose paid result is out of reach."""
+        states = (State.UNCERTAIN, State.READY) if keys or code else (State.UNCERTAIN,)
+        return await self._settle(action, batch, keys, states=states, code=code)
 
     async def adopt(self, task: str, batch: str | None, keys: Sequence[str]) -> Resolved:
         """Give the one job that is meant its task, once its provider has shown it; raise `CannotResolve` or `BadInput`."""

@@ -9,8 +9,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from orchestrator.app.assembly import assemble
+from orchestrator.app.beside import Beside
 from orchestrator.app.budgets import Reached, check_prices, left_before, reached
-from orchestrator.app.setup import CannotStart, NotFound, Setup, make_private_folder
+from orchestrator.app.setup import CannotStart, NotFound, make_private_folder
 from orchestrator.batchfile import BatchFile, open_batch
 from orchestrator.config import Accounts, Overrides, keys_of
 from orchestrator.engine.board import Board
@@ -25,7 +26,9 @@ from orchestrator.jobs.accounts import SIMULATOR, AccountSettings
 from orchestrator.jobs.lifecycle import State
 from orchestrator.jobs.places import BadInput, Problem
 from orchestrator.jobs.secrets import Redactor
-from orchestrator.manifest import Form, export
+from orchestrator.manifest import check_place, write_manifest
+from orchestrator.providers import advice
+from orchestrator.providers.hints import closest, did_you_mean
 from orchestrator.results import DecodePool, ForeignFolder, References, inspect, safe_name
 from orchestrator.store.accounts import AccountInUse
 from orchestrator.store.door import Damaged, Unavailable
@@ -34,6 +37,8 @@ from orchestrator.store.lock import AlreadyRunning, EngineLock
 from orchestrator.store.opening import CannotOpen, damage
 from orchestrator.store.reading import Batch, Overview
 from orchestrator.store.store import Store
+
+MANIFEST = "manifest.jsonl"
 
 _GARBAGE = (10_000, 20, 20)
 """How seldom a run looks for garbage: the interpreter's own 700 cost a twelfth of its time, and next to nothing is found."""
@@ -56,7 +61,7 @@ Begun = Callable[[Runtime, Board], None]
 """Called when a run is about to begin work: the runtime, to be drained by a signal, and the figures to show."""
 
 
-class Running(Setup):
+class Running(Beside):
     """Validates, runs and resumes."""
 
     async def validate(self, file: Path) -> Totals:
@@ -84,6 +89,7 @@ class Running(Setup):
 
     async def resume(self, name: str | None, listeners: Listeners, begun: Begun) -> Finished:
         """Go on with what is in the store; raise `NotFound`, `BadInput` or `CannotStart`."""
+        _ = self.outside, self.courier
         self.problems.raise_if_any()
         async with self._engine(must_exist=True) as (store, pool):
             chosen = await self.named(store, name) if name else await self._unfinished(store)
@@ -97,13 +103,24 @@ class Running(Setup):
             self.database.with_name(self.database.name + ending).unlink(missing_ok=True)
 
     def _read(self, file: Path) -> tuple[BatchFile, dict[str, AccountSettings]]:
+        _ = self.outside, self.courier  # what is wrong with them is told with everything else
         batch = open_batch(file, self.problems, self.options.encoding)
         trusted = self.options.trust_accounts or self.options.simulate  # a rehearsal sends no key anywhere
         overrides = Overrides(concurrency=self.options.concurrency, trust_accounts=trusted)
         accounts = Accounts(self.registry, self.settings, overrides, self.problems).of(batch.header)
         return batch, accounts
 
-    def _intake(self, batch: BatchFile, accounts: Mapping[str, AccountSettings], pool: DecodePool, copies: Path) -> Intake:
+    def _intake(
+        self,
+        batch: BatchFile,
+        accounts: Mapping[str, AccountSettings],
+        pool: DecodePool,
+        copies: Path,
+        *,
+        advises: bool = True,
+    ) -> Intake:
+        """Return what reads a batch file; `advises` says whether its user asked for advice rather than for a run."""
+        hints = self._hints(batch)
         defaults = {**self.settings.defaults, **batch.header.defaults}
         surroundings = Surroundings(
             accounts=accounts,
@@ -113,9 +130,19 @@ class Running(Setup):
             replaced_account=_text(batch.header.defaults.get("account")) if self.options.account else None,
             rehearsal=self.options.simulate,
             registry=self.registry,
+            hints=hints if advises else frozenset(),
             pictures=Pictures(partial(inspect, pool), References(copies, pool)),
         )
         return Intake(batch, surroundings, self.problems)
+
+    def _hints(self, batch: BatchFile) -> frozenset[str]:
+        """Return the hints that neither the batch file nor the settings silence; an unknown name there is a problem."""
+        of_settings = dict.fromkeys(self.settings.silence, self.settings.place)
+        for name, place in {**of_settings, **batch.header.silence}.items():
+            if name not in advice.NAMES:
+                suggestion = did_you_mean(closest(name, advice.NAMES))
+                self.problems.add(f"silence must name hints, {', '.join(advice.NAMES)}; got {name}{suggestion}", place)
+        return frozenset(advice.NAMES.keys() - of_settings.keys() - batch.header.silence.keys())
 
     async def _load(
         self, store: Store, pool: DecodePool, batch: BatchFile, accounts: Mapping[str, AccountSettings], file: Path
@@ -123,7 +150,8 @@ class Running(Setup):
         def check_keys(used: list[AccountSettings]) -> None:
             keys_of({account.name: account for account in used}, self.problems)
 
-        intake, budget = self._intake(batch, accounts, pool, self.reference_folder), self._budget(batch)
+        intake = self._intake(batch, accounts, pool, self.reference_folder, advises=False)
+        budget = self._budget(batch)
         try:
             return await intake.load(store.loading(), self.options.changed, str(file), budget, check_keys)
         except AccountInUse as error:
@@ -168,13 +196,14 @@ class Running(Setup):
                     self.must_exist()
                 make_private_folder(self.database.absolute().parent)
                 self.warn_if_open()
-                stack.enter_context(EngineLock(self.database))
+                lock = stack.enter_context(EngineLock(self.database))
                 store = await stack.enter_async_context(Store.open(self.database, self.clock))
-                await store.check()
+                if not lock.found_as_left:
+                    await store.check()
             except (AlreadyRunning, CannotOpen) as error:
                 raise CannotStart(str(error)) from error
             except OSError as error:
-                raise CannotStart(f"the store {self.database} cannot be used: {error.strerror or error}") from error
+                raise CannotStart(f"the store {self.database} cannot be used: {_named(error)}") from error
             pool = await stack.enter_async_context(DecodePool())
             try:
                 yield store, pool
@@ -192,10 +221,15 @@ class Running(Setup):
         cancelled = board.states[State.CANCELLED]
         await check_prices(store, scope)
         async with AsyncExitStack() as stack:
-            tools = await assemble(self, stack, store, pool, scope, board, listeners)
+            accounts = [row.settings for row in (await store.accounts()).values()]
+            paths = self.outside.paths(accounts)
+            reception = self.receiving(listeners)
+            ears = [*listeners, reception.hear]
+            tools = await assemble(self, stack, store, pool, scope, board, ears, callback_paths=paths)
             self._claim_folders(tools, batches)
             await self._announce(tools, scope)
             runtime = Runtime(tools, scope)
+            await self.receive(stack, store, runtime, reception)
             gc.set_threshold(*_GARBAGE)
             begun(runtime, board)
             outcome = await runtime.run()
@@ -208,6 +242,7 @@ class Running(Setup):
         troubled = board.troubled or sum(o.states.get(State.CANCELLED, 0) for o in overviews) > cancelled
         code = _exit_code(outcome, overviews, troubled=bool(troubled))
         ended_by = await reached(store, scope, outcome.shortages)
+        await self.notify(outcome, overviews, listeners)
         return Finished(outcome=outcome, overviews=overviews, manifests=manifests, exit_code=code, reached=ended_by)
 
     def _claim_folders(self, tools: Tools, batches: Sequence[Batch]) -> None:
@@ -216,10 +251,11 @@ class Running(Setup):
                 folder = tools.results.folder(batch.name)
                 folder.claim(tools.store.id, now=self.clock.now())
                 folder.remove_stale()
+                check_place(folder.path / MANIFEST)
         except ForeignFolder as error:
             raise CannotStart(str(error)) from error
         except OSError as error:
-            raise CannotStart(f"the output folder {self.out} cannot be used: {error.strerror}") from error
+            raise CannotStart(f"the output folder {self.out} cannot be used: {_named(error)}") from error
 
     async def _announce(self, tools: Tools, scope: Scope) -> None:
         """Say what may be paid before the first paid request."""
@@ -245,9 +281,9 @@ class Running(Setup):
 
     async def _manifest(self, store: Store, batch: Batch, outcome: Outcome) -> Path | None:
         """Write a batch's manifest; None where the disk that ended the run does not take that either."""
-        target = self.out / safe_name(batch.name) / "manifest.jsonl"
+        target = self.out / safe_name(batch.name) / MANIFEST
         try:
-            await export(receipts(store.stories(batch.id)), (), Form.JSONL, target)
+            await write_manifest(receipts(store.stories(batch.id)), target)
         except OSError:
             if outcome.halted is None:
                 raise
@@ -264,6 +300,11 @@ def _exit_code(outcome: Outcome, overviews: Sequence[Overview], *, troubled: boo
     if any(overview.states.get(State.UNCERTAIN) for overview in overviews):
         return 5
     return 1 if troubled else 0
+
+
+def _named(error: OSError) -> str:
+    """Return what the system says of a file, with its name where it names one."""
+    return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror or str(error)
 
 
 def _text(value: object) -> str | None:

@@ -11,7 +11,8 @@ from random import Random
 from orchestrator.batchfile import Problems
 from orchestrator.config import FileSettings, read_settings
 from orchestrator.jobs.clock import Clock, SystemClock
-from orchestrator.jobs.places import Problem, Severity
+from orchestrator.jobs.places import BadInput, Problem, Severity
+from orchestrator.providers.catalog import Catalog
 from orchestrator.providers.registry import Registry
 from orchestrator.store.loading import Changed
 from orchestrator.store.opening import CannotOpen
@@ -48,6 +49,10 @@ class Options:
     simulate: bool = False
     trust_accounts: bool = False
     changed: Changed = Changed.ERROR
+    public_url: str | None = None
+    """Where APIs reach this program."""
+    listen: str | None = None
+    """HOST:PORT of this machine, or `none`."""
 
 
 class Setup:
@@ -59,7 +64,18 @@ class Setup:
         self.random = random or Random()  # noqa: S311 - jitter, no secrets
         self.problems = Problems()
         self.settings: FileSettings = read_settings(options.config, self.problems)
-        self.registry = Registry(today=self._today)
+        self.registry = Registry(today=self._today, catalog=self._catalog())
+
+    def _catalog(self) -> Catalog | None:
+        """Return the catalog with the user's own facts laid over it; what is wrong in those is a problem."""
+        if not self.settings.catalog:
+            return None
+        try:
+            return Catalog.builtin().overlay(self.settings.catalog)
+        except BadInput as bad:
+            for problem in bad.problems:
+                self.problems.add(problem.message, self.settings.place)
+            return None
 
     @property
     def warnings(self) -> list[Problem]:

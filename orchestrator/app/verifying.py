@@ -16,7 +16,7 @@ from orchestrator.engine.receipts import receipts
 from orchestrator.engine.repair import REPAIRABLE, Mended, Repairer
 from orchestrator.engine.tools import Tools
 from orchestrator.engine.verifying import Surroundings, Verifier, of_the_store
-from orchestrator.manifest import Form, export
+from orchestrator.manifest import write_manifest
 from orchestrator.results import ForeignFolder
 from orchestrator.results.shelf import Shelf
 from orchestrator.store.door import Unavailable
@@ -134,7 +134,7 @@ class Verifying(Running, Looking):
             async for finding in verifier.folder():
                 ear.found(finding)
         ear.total.add(verifier)
-        await export(receipts(tools.store.stories(batch.id)), (), Form.JSONL, shelf.path / "manifest.jsonl")
+        await write_manifest(receipts(tools.store.stories(batch.id)), shelf.path / "manifest.jsonl")
 
     async def _mend_files(self, tools: Tools, verifier: Verifier, shelf: Shelf, ear: Ear, *, may_lose: bool) -> None:
         repairs = Repairs(tools.store.door, self.clock, tools.redact)

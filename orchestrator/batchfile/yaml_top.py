@@ -14,7 +14,7 @@ from orchestrator.jobs.money import usd
 from orchestrator.jobs.places import Place
 from orchestrator.jobs.spec import Json
 
-TOP_NAMES = ("batch", "accounts", "defaults", "budget", "jobs")
+TOP_NAMES = ("batch", "accounts", "defaults", "budget", "silence", "jobs")
 
 
 @dataclass(kw_only=True)
@@ -26,6 +26,7 @@ class Top:
     account_places: dict[tuple[str, ...], Place] = field(default_factory=dict)
     defaults: Entry | None = None
     budget: Decimal | None = None
+    silence: dict[str, Place] = field(default_factory=dict)
 
     def take(self, name: ScalarEvent, composer: Composer) -> None:
         """Read the value that follows a top-level name other than `jobs`."""
@@ -38,6 +39,8 @@ class Top:
             self._take_defaults(first, composer)
         elif name.value == "budget":
             self._take_budget(first, composer)
+        elif name.value == "silence":
+            self._take_silence(first, composer)
         else:
             composer.wrong(_unknown(name.value), name)
             composer.skip(first)
@@ -80,6 +83,16 @@ class Top:
             self.budget = usd(notes.texts.get((), value))  # the text, since a float would not be what was written
         except ValueError as error:
             composer.wrong(f"budget {error}", first)
+
+    def _take_silence(self, first: Event, composer: Composer) -> None:
+        notes = Notes()
+        value = composer.node(first, (), notes)
+        if value is None:
+            return
+        if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+            composer.wrong(f"silence must be a list of hints by their names; got {shown(value)}", first)
+            return
+        self.silence = {name: composer.place(notes.marks[index,]) for index, name in enumerate(value)}
 
 
 def _unknown(name: str) -> str:

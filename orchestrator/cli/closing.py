@@ -53,6 +53,9 @@ async def _body(app: App, overview: Overview, again: Again) -> list[str]:
     failed = overview.states.get(State.FAILED, 0) + overview.states.get(State.EXPIRED, 0)
     if failed:
         lines += _failed(await _some(app, overview, State.FAILED, State.EXPIRED), failed, overview.batch.name, again)
+    if overview.states.get(State.READY):
+        rows = await _some(app, overview, State.READY)
+        lines += _out_of_reach([row for row in rows if row["error_code"]], overview.batch.name, again)
     if overview.states.get(State.UNCERTAIN):
         lines += _uncertain(await _some(app, overview, State.UNCERTAIN), overview, again)
     return lines
@@ -78,6 +81,14 @@ def _failed(rows: Sequence[dict[str, Any]], total: int, batch: str, again: Again
     if total > len(rows):
         yield _row("", f"(of the first {len(rows)}; {total} in all)")
     yield _row("", f"again, as new paid requests: {again.line('retry', '--all', '--batch', batch)}")
+
+
+def _out_of_reach(rows: Sequence[dict[str, Any]], batch: str, again: Again) -> Iterator[str]:
+    if rows:
+        example = f"{harmless(rows[0]['key'])}: {brief(rows[0]['error_message'] or 'no message')}"
+        yield _row("held", f"{counted(len(rows), 'job')} paid, with a result out of reach, e.g. {example}")
+        yield _row("", f"fetch after a change of settings: {again.line('resume', batch)}")
+        yield _row("", f"give up what was paid:            {again.line('resolve', rows[0]['key'], '--batch', batch, '--give-up')}")
 
 
 def _uncertain(rows: Sequence[dict[str, Any]], overview: Overview, again: Again) -> Iterator[str]:

@@ -12,11 +12,13 @@ from orchestrator.cli.options import (
     ALOUD,
     AS_IT_IS,
     HERE,
+    UNREACHED,
     Budget,
     Code,
     InPlace,
     Paced,
     Positive,
+    Reached,
     ReadAs,
     States,
     Switch,
@@ -44,7 +46,14 @@ program["--help"].group = program["--version"].group = (_ABOUT,)
 
 @program.command(sort_key=1)
 async def run(
-    file: Path, /, *, sent: ReadAs = AS_IT_IS, pace: Paced = ALL_OF_IT, where: InPlace = HERE, voice: Voiced = ALOUD
+    file: Path,
+    /,
+    *,
+    sent: ReadAs = AS_IT_IS,
+    pace: Paced = ALL_OF_IT,
+    reach: Reached = UNREACHED,
+    where: InPlace = HERE,
+    voice: Voiced = ALOUD,
 ) -> int:
     """Check a batch file, store it, and work until every job is over. Safe to repeat: it goes on, and pays nothing twice.
 
@@ -55,11 +64,19 @@ async def run(
     """
     from orchestrator.cli.work import run_file  # noqa: PLC0415
 
-    return await run_file(file, where, voice, sent, pace)
+    return await run_file(file, where, voice, sent, pace, reach)
 
 
 @program.command(sort_key=2)
-async def resume(batch: str | None = None, /, *, pace: Paced = ALL_OF_IT, where: InPlace = HERE, voice: Voiced = ALOUD) -> int:
+async def resume(
+    batch: str | None = None,
+    /,
+    *,
+    pace: Paced = ALL_OF_IT,
+    reach: Reached = UNREACHED,
+    where: InPlace = HERE,
+    voice: Voiced = ALOUD,
+) -> int:
     """Go on with what is in the store; the file is not needed.
 
     Parameters
@@ -69,7 +86,7 @@ async def resume(batch: str | None = None, /, *, pace: Paced = ALL_OF_IT, where:
     """
     from orchestrator.cli import work  # noqa: PLC0415
 
-    return await work.resume(batch, where, voice, pace)
+    return await work.resume(batch, where, voice, pace, reach)
 
 
 @program.command(sort_key=3)
@@ -320,10 +337,60 @@ async def verify(
     return await verifying.verify(batch, where, voice, repair=repair)
 
 
-@program.command(sort_key=12)
+providers = App(
+    name="providers",
+    help="Show what is supported: the features of each API, and with `show NAME` its models, limits and prices.",
+    sort_key=12,
+)
+program.command(providers)
+
+
+@providers.default
+async def all_providers(*, where: InPlace = HERE, voice: Voiced = ALOUD) -> int:
+    """Show what is supported: the features of each API, and with `show NAME` its models, limits and prices."""
+    from orchestrator.cli import providing  # noqa: PLC0415
+
+    return await providing.providers(where, voice)
+
+
+@providers.command(name="show")
+async def one_provider(name: str, /, *, where: InPlace = HERE, voice: Voiced = ALOUD) -> int:
+    """Show one provider's options and models, with limits, prices and the days on which models go.
+
+    Parameters
+    ----------
+    name
+        An adapter such as `toapis`, or a family such as `openai`.
+    """
+    from orchestrator.cli import providing  # noqa: PLC0415
+
+    return await providing.show(name, where, voice)
+
+
+@program.command(sort_key=13)
+async def serve(
+    *,
+    no_work: Annotated[bool, Switch] = False,
+    reach: Reached = UNREACHED,
+    where: InPlace = HERE,
+    voice: Voiced = ALOUD,
+) -> int:
+    """Receive the calls of APIs and show figures at /metrics until Ctrl-C, with the engine at work beside it.
+
+    Parameters
+    ----------
+    no_work
+        Only receive and show; `run` and `resume` work in processes of their own, with --listen none.
+    """
+    from orchestrator.cli import serving  # noqa: PLC0415
+
+    return await serving.serve(where, voice, reach, no_work=no_work)
+
+
+@program.command(sort_key=14)
 async def simulate(
     *,
-    provider: Literal["toapis", "openai", "openai-images", "openai-edits"] = "toapis",
+    provider: str = "toapis",
     host: str = "127.0.0.1",
     port: int = 9000,
     behaviour: Annotated[Behaviour, Parameter(name="*", group=Group("How it behaves"))] = QUICK_AND_HEALTHY,
@@ -334,7 +401,7 @@ async def simulate(
     Parameters
     ----------
     provider
-        Whose API answers.
+        Whose API answers: any adapter or family that `providers` shows.
     host
         Address to listen on.
     port

@@ -98,7 +98,8 @@ async def cancel(chosen: Chosen, where: Where, voice: Voice) -> int:
     """Stop jobs that were not sent and return the exit code."""
     chosen.check()
     app = app_of(where)
-    acted = await app.act(lambda store, jobs: store.operators.cancel(jobs), chosen.batch, chosen.keys)
+    leaving = (State.BLOCKED, State.PENDING, State.READY) if chosen.keys else (State.BLOCKED, State.PENDING)
+    acted = await app.act(lambda store, jobs: store.operators.cancel(jobs), chosen.batch, chosen.keys, states=leaving)
     _tell(acted, "cancelled", voice)
     return await _told_of_others(app, chosen, [job.key for job in acted], "cancelled", (State.BLOCKED, State.PENDING))
 

@@ -22,7 +22,18 @@ TROUBLE = frozenset(
     {"job_failed", "part_failed", "job_uncertain", "job_overcharged", "account_paused", "halted", "store_unavailable"}
 )
 """Told even to those who want silence."""
-NOTABLE = TROUBLE | {"job_held", "result_asked_again", "task_found"}
+NOTABLE = TROUBLE | {
+    "awaiting_calls",
+    "calls_turned_away",
+    "gate_stays_closed",
+    "job_held",
+    "listening",
+    "notice_failed",
+    "serving_failed",
+    "result_asked_again",
+    "task_adopted",
+    "task_found",
+}
 """Told without being asked for; the rest with -v."""
 OPENING = frozenset({"batch_stored", "run_started"})
 """Told as sentences."""

@@ -11,7 +11,7 @@ from orchestrator.manifest import STANDARD_OUTPUT, Form
 
 async def export(batch: str | None, form: str, output: Path | None, where: Where, voice: Voice) -> int:
     """Write the manifest of one batch and return 0, whatever the states of its jobs."""
-    written = await app_of(where).export(batch, Form(form), output or STANDARD_OUTPUT)
+    written = await app_of(where).export(batch, Form(form), output or STANDARD_OUTPUT, show=harmless)
     if output is not None and str(output) != STANDARD_OUTPUT and not voice.quiet:
         say(f"{counted(written, 'job')} written to {harmless(str(output))}")
     return 0

@@ -13,6 +13,7 @@ from orchestrator.jobs.money import usd
 
 _WHERE = Group("Where things are", sort_key=10)
 _VOICE = Group("What is shown", sort_key=11)
+_REACH = Group("How APIs reach it", sort_key=9)
 _SENT = Group("What is sent", sort_key=1)
 _AT_LEAST_ONE = validators.Number(gte=1)
 
@@ -82,10 +83,22 @@ class Pace:
     only: Annotated[str | None, Parameter(help="Send only jobs whose key matches this pattern, e.g. 'mug-*'.")] = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reach:
+    """How APIs reach the program."""
+
+    public_url: Annotated[str | None, Parameter(help="Where APIs reach this program, to call it when a task ends.")] = None
+    listen: Annotated[
+        str | None, Parameter(help="HOST:PORT to listen on [default: 127.0.0.1:8765]; `none` where `serve --no-work` listens.")
+    ] = None
+
+
 InPlace = Annotated[Where, Parameter(name="*", group=_WHERE)]
 Voiced = Annotated[Voice, Parameter(name="*", group=_VOICE)]
 ReadAs = Annotated[Reading, Parameter(name="*", group=_SENT)]
 Paced = Annotated[Pace, Parameter(name="*", group=_SENT)]
 
-HERE, ALOUD, AS_IT_IS, ALL_OF_IT = Where(), Voice(), Reading(), Pace()
+Reached = Annotated[Reach, Parameter(name="*", group=_REACH)]
+
+HERE, ALOUD, AS_IT_IS, ALL_OF_IT, UNREACHED = Where(), Voice(), Reading(), Pace(), Reach()
 """Nothing said."""

@@ -1,11 +1,11 @@
 """The options of the command line in the words of `app`."""
 
 from orchestrator.app import App, Options
-from orchestrator.cli.options import ALL_OF_IT, AS_IT_IS, Pace, Reading, Where
+from orchestrator.cli.options import ALL_OF_IT, AS_IT_IS, UNREACHED, Pace, Reach, Reading, Where
 from orchestrator.store.loading import Changed
 
 
-def app_of(where: Where, reading: Reading = AS_IT_IS, pace: Pace = ALL_OF_IT) -> App:
+def app_of(where: Where, reading: Reading = AS_IT_IS, pace: Pace = ALL_OF_IT, reach: Reach = UNREACHED) -> App:
     """Return one use of the program; raise `BadInput` where its settings are wrong."""
     return App(
         Options(
@@ -22,5 +22,7 @@ def app_of(where: Where, reading: Reading = AS_IT_IS, pace: Pace = ALL_OF_IT) ->
             budget=pace.budget,
             limit=pace.limit,
             only=pace.only,
+            public_url=reach.public_url,
+            listen=reach.listen,
         )
     )

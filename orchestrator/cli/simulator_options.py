@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -19,10 +19,15 @@ class Behaviour:
     journal: Annotated[Path | None, Parameter(help="File that keeps accepted tasks over a restart.")] = None
     latency: Annotated[Seconds, Parameter(help="Seconds before a paid request is answered.")] = None
     duration: Annotated[Seconds, Parameter(help="Seconds one generation takes.")] = None
+    spread: Annotated[Rate, Parameter(help="Sigma of the log-normal distribution of durations.")] = None
     jitter: Annotated[Rate, Parameter(help="Fraction by which a duration may differ, 0 to 1.")] = None
     url_life: Annotated[Seconds, Parameter(help="Seconds for which a result can be downloaded.")] = None
     image_side: Annotated[int | None, Parameter(help="Pixels per side of every picture, whatever was ordered.")] = None
     rpm: Annotated[float | None, Parameter(help="Paid requests per minute before it answers 429.")] = None
+    ipm: Annotated[float | None, Parameter(help="Images per minute before it answers 429; nothing announces it.")] = None
+    limiter: Annotated[
+        Literal["bucket", "fixed", "sliding"] | None, Parameter(help="How both are counted: bucket, fixed or sliding minutes.")
+    ] = None
     max_concurrent: Annotated[int | None, Parameter(help="Paid requests at once before it answers 429.")] = None
     throttle_first: Annotated[int | None, Parameter(help="Answer this many of the first paid requests with 429.")] = None
     quota_after: Annotated[int | None, Parameter(help="Accepted requests after which the balance is empty.")] = None

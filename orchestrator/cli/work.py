@@ -10,7 +10,7 @@ from typing import Any
 from orchestrator.app import App, Begun, Finished, Listeners
 from orchestrator.cli.again import Again
 from orchestrator.cli.closing import closing_words
-from orchestrator.cli.options import Pace, Reading, Voice, Where
+from orchestrator.cli.options import Pace, Reach, Reading, Voice, Where
 from orchestrator.cli.outcome import Stopped, exit_code, first_cause
 from orchestrator.cli.redaction import redactor_of
 from orchestrator.cli.settings import app_of
@@ -29,22 +29,22 @@ _MOST_WARNINGS = 20
 Work = Callable[[App, Listeners, Begun], Awaitable[Finished]]
 
 
-async def run_file(file: Path, where: Where, voice: Voice, reading: Reading, pace: Pace) -> int:
+async def run_file(file: Path, where: Where, voice: Voice, reading: Reading, pace: Pace, reach: Reach) -> int:
     """Work through a batch file and return the exit code."""
 
     async def work(app: App, listeners: Listeners, begun: Begun) -> Finished:
         return await app.run(file, listeners, begun)
 
-    return await _reported(work, partial(app_of, where, reading, pace), Again(where=where), voice)
+    return await _reported(work, partial(app_of, where, reading, pace, reach), Again(where=where), voice)
 
 
-async def resume(batch: str | None, where: Where, voice: Voice, pace: Pace) -> int:
+async def resume(batch: str | None, where: Where, voice: Voice, pace: Pace, reach: Reach) -> int:
     """Go on with one batch or all, and return the exit code."""
 
     async def work(app: App, listeners: Listeners, begun: Begun) -> Finished:
         return await app.resume(batch, listeners, begun)
 
-    return await _reported(work, partial(app_of, where, pace=pace), Again(where=where), voice)
+    return await _reported(work, partial(app_of, where, pace=pace, reach=reach), Again(where=where), voice)
 
 
 async def _reported(work: Work, make: Callable[[], App], again: Again, voice: Voice) -> int:

@@ -6,6 +6,7 @@ may not send a key anywhere but where it belongs.
 
 from orchestrator.config.accounts import Accounts, Overrides
 from orchestrator.config.file import FileSettings, read_settings
-from orchestrator.config.keys import keys_of
+from orchestrator.config.keys import keys_of, secret_in, webhook_keys_of
+from orchestrator.config.notify import Notify
 
-__all__ = ["Accounts", "FileSettings", "Overrides", "keys_of", "read_settings"]
+__all__ = ["Accounts", "FileSettings", "Notify", "Overrides", "keys_of", "read_settings", "secret_in", "webhook_keys_of"]

@@ -1,7 +1,7 @@
 """Accounts joined from every source that may name them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -55,7 +55,8 @@ class Accounts:
         changed = {k: v for k, v in _given(fields).items() if k not in ("provider", "base_url", "api_key_env")}
         if self._overrides.concurrency is not None:
             changed["concurrency"] = self._overrides.concurrency
-        account = self._built({**_as_given(stored), **changed})
+        tier = self._tier(stored.name, stored.provider, changed, self._file_place())
+        account = self._built({**_as_given(stored), **tier, **changed})
         self._check_doubts(account, lambda _: self._file_place())
         return account
 
@@ -86,6 +87,7 @@ class Accounts:
             "base_url": provider.default_base_url,
             "api_key_env": provider.default_key_variable,
             "concurrency": self._slots(provider_id, fields.options),
+            **self._tier(name, provider_id, _given(fields), place(("tier",))),
             **_given(fields),
             "name": name,
         }
@@ -120,6 +122,17 @@ class Accounts:
                 "uncertain": OnUncertain(given.get("uncertain", OnUncertain.HOLD)),
             }
         )
+
+    def _tier(self, name: str, provider: str, given: Mapping[str, Any], place: Place | None) -> dict[str, int]:
+        """Return the limits of the tier that an account is in, if it says so."""
+        if (tier := given.get("tier")) is None:
+            return {}
+        known = self._registry.tiers(provider)
+        if tier not in known:
+            advice = f"one of {', '.join(known)}" if known else f"left out: none of {provider} is known; set rpm and ipm instead"
+            self._problems.add(f"accounts.{name}.tier must be {advice}; got {tier}", place)
+            return {}
+        return {limit: value for limit, value in asdict(known[tier]).items() if value is not None}
 
     def _slots(self, provider_id: str, options: Mapping[str, Json]) -> int:
         return SYNCHRONOUS_SLOTS if self._registry.shape(provider_id, options) is Shape.SYNCHRONOUS else TASK_SLOTS

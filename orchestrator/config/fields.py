@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from orchestrator.batchfile import Problems
+from orchestrator.config.notify import NotifyFields
 from orchestrator.jobs.accounts import OnError, OnUncertain
 from orchestrator.jobs.durations import seconds, size_in_bytes
 from orchestrator.jobs.money import usd
@@ -80,6 +81,9 @@ class SettingsFile(BaseModel):
     db: str | None = None
     out: str | None = None
     budget: Usd | None = None
+    silence: list[str] = Field(default_factory=list)
+    catalog: dict[str, Any] = Field(default_factory=dict)
+    notify: NotifyFields | None = None
 
 
 def report(error: ValidationError, problems: Problems, model: type[BaseModel], place: PlaceOf, *, prefix: str) -> None:

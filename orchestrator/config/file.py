@@ -1,7 +1,7 @@
 """`orchestrator.toml`."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from orchestrator.batchfile import Problems
 from orchestrator.config.fields import SettingsFile, report
+from orchestrator.config.notify import Notify, notify_of
 from orchestrator.jobs.places import Place
 from orchestrator.jobs.spec import Json
 
@@ -25,6 +26,18 @@ class FileSettings:
     out: str | None = None
     budget: Decimal | None = None
     """USD that a batch may cost when nothing else says so."""
+    silence: Sequence[str] = ()
+    """Hints that are not wanted, by their names."""
+    catalog: Mapping[str, Json] = field(default_factory=dict)
+    """What the user knows of models better than the program: laid over its catalog, checked there."""
+
+    notify: Notify | None = None
+    """Whom to tell when a batch ends, pauses or has uncertain jobs."""
+
+    @property
+    def place(self) -> Place | None:
+        """The file itself, if there is one."""
+        return Place(str(self.path)) if self.path else None
 
 
 def read_settings(path: Path | None, problems: Problems) -> FileSettings:
@@ -40,11 +53,10 @@ def read_settings(path: Path | None, problems: Problems) -> FileSettings:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         problems.add(f"this is no TOML: {error}", Place(str(found)))
         return FileSettings()
-    if data.pop("notify", None) is not None:
-        problems.add("`notify` is not supported yet; take it out of the file", Place(str(found)))
     try:
         checked = SettingsFile.model_validate(data)
     except ValidationError as error:
         report(error, problems, SettingsFile, lambda _: Place(str(found)), prefix="")
         return FileSettings()
-    return FileSettings(path=found, **{name: getattr(checked, name) for name in SettingsFile.model_fields})
+    values = {name: getattr(checked, name) for name in SettingsFile.model_fields}
+    return FileSettings(path=found, **{**values, "notify": notify_of(checked.notify)})

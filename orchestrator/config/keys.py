@@ -33,6 +33,43 @@ def keys_of(accounts: Mapping[str, AccountSettings], problems: Problems) -> dict
     return found
 
 
+def webhook_keys_of(accounts: Mapping[str, AccountSettings], problems: Problems) -> dict[str, tuple[Secret, ...]]:
+    """Return the keys that calls of each account are signed with: none, one, or two while one replaces the other.
+
+    Their variables are named after the account's own: beside `OPENAI_API_KEY` stand `OPENAI_WEBHOOK_SECRET` and, for the key that
+    is going, `OPENAI_WEBHOOK_SECRET_OLD`.
+    """
+    found: dict[str, tuple[Secret, ...]] = {}
+    for account in accounts.values():
+        try:
+            variable = webhook_variable(account)
+            found[account.name] = tuple([_key(name) for name in (variable, f"{variable}_OLD") if is_set(name)])
+        except BadKey as error:
+            problems.add(f"account {account.name}: {error}")
+    return {name: keys for name, keys in found.items() if keys}
+
+
+def webhook_variable(account: AccountSettings) -> str:
+    """Return the name of the variable with the key for an account's calls."""
+    return account.api_key_env.removesuffix("_KEY").removesuffix("_API") + "_WEBHOOK_SECRET"
+
+
+def is_set(variable: str) -> bool:
+    """Say whether a variable, or the file it may name, is there at all."""
+    return bool(os.environ.get(variable, "").strip() or os.environ.get(f"{variable}_FILE", "").strip())
+
+
+def secret_in(variable: str, problems: Problems) -> Secret | None:
+    """Return a secret of the program itself; None where it is not set."""
+    if not is_set(variable):
+        return None
+    try:
+        return _key(variable)
+    except BadKey as error:
+        problems.add(str(error))
+        return None
+
+
 def _key(variable: str) -> Secret:
     value = os.environ.get(variable, "").strip()
     source = variable

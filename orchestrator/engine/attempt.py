@@ -12,17 +12,19 @@ from functools import partial
 from typing import Any
 
 from orchestrator.engine.desk import Desk, too_long
+from orchestrator.engine.forgetting import forgotten
 from orchestrator.engine.inbox import Inbox
 from orchestrator.engine.inputs import Prepared
-from orchestrator.engine.limiter import Permit
 from orchestrator.engine.lookup import can_climb
 from orchestrator.engine.ordering import digest_of, request_of
 from orchestrator.engine.paid_answers import read_paid, salvaged
+from orchestrator.engine.permit import Permit
 from orchestrator.engine.previews import Previews
 from orchestrator.engine.tools import Tools
 from orchestrator.jobs.accounts import OnError
 from orchestrator.jobs.attempts import AttemptState, Charged, Phase
 from orchestrator.jobs.failures import Action, ErrorCode, Failure, Signal, judge_submission, row_of
+from orchestrator.jobs.limits import complaint
 from orchestrator.jobs.retry import advised_wait, wait_after
 from orchestrator.providers.base import Provider, Shape, StreamProvider
 from orchestrator.results import AnswerSink
@@ -74,6 +76,7 @@ class Submission:
     def __init__(self, tools: Tools, inbox: Inbox, desk: Desk, permit: Permit) -> None:
         self._tools, self._inbox, self._desk, self._permit = tools, inbox, desk, permit
         self._exchanging = False
+        self._forgettable: frozenset[ErrorCode] = frozenset()
         self._stopped = False
 
     async def make(self, job: Job, prepared: Prepared) -> Job | None:
@@ -95,11 +98,18 @@ class Submission:
     async def _make(self, job: Job, prepared: Prepared) -> Job | None:
         attempt_id = secrets.token_hex(16)
         provider = self._tools.provider(job)
-        request = request_of(provider, self._desk.settings, attempt_id, prepared)
+        path = self._tools.callback_paths.of(provider, self._desk.settings, attempt_id)
+        request = request_of(provider, self._desk.settings, attempt_id, prepared, path)
+        self._forgettable = prepared.forgettable
         key = attempt_id if self._desk.settings.idempotency_header is not None else None
         digest = digest_of(request)
         intent = NewAttempt(
-            id=attempt_id, request_sha256=digest, idempotency_key=key, worker=self._tools.worker, parents=prepared.used
+            id=attempt_id,
+            token_hash=path.token_hash if path else None,
+            request_sha256=digest,
+            idempotency_key=key,
+            worker=self._tools.worker,
+            parents=prepared.used,
         )
         try:
             # failpoint P0
@@ -115,7 +125,7 @@ class Submission:
             frozen = Failure(code=ErrorCode.NOT_CONNECTED, message="this process was stopped before it could send")
             return await self._postpone(job, frozen, AttemptState.NOT_SENT, Phase.NONE, tries=job.tries, throttles=job.throttles)
         started_at = self._tools.clock.now()
-        self._desk.limiter.retries.sent()
+        self._desk.limiter.sent(self._permit)
         # failpoint P1
         self._exchanging = True
         try:
@@ -156,6 +166,8 @@ class Submission:
 
     async def _record(self, job: Job, provider: Provider, sent: Sent, started_at: float) -> Job | None:
         answer = sent.answer
+        if answer is not None:
+            self._desk.limiter.hear(answer.headers)
         if answer is not None and answer.status in range(200, 300):
             self._desk.limiter.succeeded(self._permit)
             try:
@@ -194,12 +206,18 @@ class Submission:
             gateway_errors_are_free=free and settings.on_502 is OnError.RETRY,
         )
         if verdict.action is Action.HOLD:
-            self._desk.limiter.troubled(self._permit)
             job = await self._hold(job, failure, sent.phase)
+            self._desk.limiter.troubled(self._permit)  # only now: a call that came first proves that all is well
             if self._desk.limiter.stuck_for > LONGEST_STANDSTILL:
                 await self._tools.pause(self._desk, failure)
             return job
-        job = await self._settle(job, sent, verdict.action, failure)
+        lost = forgotten(provider, failure, self._forgettable) if verdict.action is Action.FAIL else None
+        if lost is not None:
+            self._desk.limiter.succeeded(self._permit)
+            refused, tries = AttemptState.REFUSED, job.tries + 1
+            job = await self._postpone(job, lost, refused, sent.phase, tries=tries, throttles=job.throttles)
+        else:
+            job = await self._settle(job, sent, verdict.action, failure)
         self._tools.spool.discard(str(job.attempt_id))
         return job
 
@@ -219,7 +237,7 @@ class Submission:
             return await self._postpone(job, failure, state, sent.phase, tries=job.tries, throttles=job.throttles)
         throttles = job.throttles + 1
         if action is Action.THROTTLE:
-            self._close_gate(failure)
+            self._close_gate(failure, sent)
             return await self._postpone(job, failure, AttemptState.THROTTLED, sent.phase, tries=job.tries, throttles=throttles)
         if sent.answer is None:
             self._desk.limiter.unreachable(self._permit)
@@ -227,11 +245,12 @@ class Submission:
         self._desk.limiter.troubled(self._permit)
         return await self._postpone(job, failure, AttemptState.REFUSED, sent.phase, tries=job.tries + 1, throttles=throttles)
 
-    def _close_gate(self, failure: Failure) -> None:
+    def _close_gate(self, failure: Failure, sent: Sent) -> None:
         if failure.code is ErrorCode.UNAVAILABLE:
             self._desk.limiter.unreachable(self._permit, failure.retry_after)
         else:
-            self._desk.limiter.throttled(self._permit, failure.retry_after)
+            about = complaint(failure.message, sent.answer.headers if sent.answer is not None else {})
+            self._desk.limiter.throttled(self._permit, failure.retry_after, about)
 
     def _failure(self, provider: Provider, sent: Sent) -> Failure:
         if sent.answer is None:
@@ -261,7 +280,7 @@ class Submission:
 
     async def _hold(self, job: Job, failure: Failure, phase: Phase) -> Job:
         """Keep what may have been charged; where anything can clear it, the rescuer is due at once."""
-        next_at = self._tools.clock.now() if can_climb(job, self._tools.provider(job), self._desk.settings) else None
+        next_at = self._tools.clock.now() if can_climb(self._tools, job) else None
         job = await self._tools.transitions.doubt(job, failure, phase, next_at=next_at)
         self._tools.news.tell("job_uncertain", job, code=failure.code.value, message=failure.message, at_stake=job.cost_worst)
         return job

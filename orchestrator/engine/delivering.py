@@ -3,6 +3,7 @@
 from orchestrator.jobs.accounts import AccountSettings
 from orchestrator.jobs.deadlines import deadline
 from orchestrator.jobs.reports import Output, Report
+from orchestrator.jobs.spec import Json
 from orchestrator.providers.base import Provider, Shape
 from orchestrator.store.records import Accepted, Delivery, Job, NewImage
 from orchestrator.transport.messages import Answer
@@ -50,8 +51,14 @@ def accepted_of(job: Job, provider: Provider, report: Report, answer: Answer | N
         spool=job.attempt_id if is_spooled else None,
         http_status=answer.status if answer else None,
         request_id=report.request_id,
-        words={"status": report.word} if report.word is not None else None,
+        words=_words(report) or None,
     )
+
+
+def _words(report: Report) -> dict[str, Json]:
+    names = [output.remote_id for output in report.outputs]
+    status = {"status": report.word} if report.word is not None else {}
+    return {**status, "images": names} if any(names) else status
 
 
 def _image(provider: Provider, settings: AccountSettings, report: Report, index: int, output: Output, since: float) -> NewImage:

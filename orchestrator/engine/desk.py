@@ -7,11 +7,13 @@ from orchestrator.engine.limiter import Limiter
 from orchestrator.jobs.accounts import AccountSettings
 from orchestrator.jobs.clock import Clock
 from orchestrator.jobs.failures import Failure
+from orchestrator.jobs.lessons import Lessons
+from orchestrator.jobs.meter import Meter
 from orchestrator.jobs.retry import LONGEST_ADVICE
 from orchestrator.store.accounts import AccountRow
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Desk:
     """What the services share about an account. It changes as the account is learned to know."""
 
@@ -28,6 +30,10 @@ class Desk:
     """Monotonic seconds before which no poll is sent: the account was told to slow down."""
     handed: set[int] = field(default_factory=set)
     """Jobs that are somewhere between claim and the end of their submission."""
+    lessons: Lessons = field(default_factory=Lessons)
+    """What an earlier run has learned, and this one of its tasks."""
+    has_seen_tasks: bool = False
+    """Whether something was learned of tasks since it was kept last."""
 
     @property
     def name(self) -> str:
@@ -40,19 +46,25 @@ class Desk:
         timeouts = self.settings.timeouts
         return timeouts.submit_task if self.has_tasks else timeouts.submit_synchronous
 
-    def room(self, *, for_one_more: bool) -> bool:
-        """Say whether the tasks that are out or being started are within the limit, perhaps with one more."""
+    @property
+    def has_room(self) -> bool:
+        """Whether one more task would be within the limit of those that are out or being started."""
         if not self.has_tasks and not self.outstanding:  # a relay may answer with tasks where its documents promise images
             return True
-        return len(self.outstanding) + self.limiter.in_flight + for_one_more <= self.settings.outstanding
+        return len(self.outstanding) + self.limiter.in_flight < self.settings.outstanding
 
 
 def desk_of(row: AccountRow, clock: Clock, random: Random, *, has_tasks: bool) -> Desk:
     """Return the desk of a stored account; one that was paused goes on, since the user says so, with one request first."""
-    limiter = Limiter(row.settings.concurrency, clock, random)
+    settings, learned = row.settings, Lessons.of(row.learned)
+    requests, images = Meter(settings.rpm, learned.requests), Meter(settings.ipm, learned.images)
+    limiter = Limiter(settings.concurrency, clock, random, requests=requests, images=images)
     if row.paused_at is not None:
         limiter.probe()
-    return Desk(settings=row.settings, limiter=limiter, has_tasks=has_tasks, contacted=row.accepted_at is not None)
+    elif row.gate_until is not None:
+        limiter.resume(row.gate_until - clock.now(), row.gate_streak)
+    contacted = row.accepted_at is not None
+    return Desk(settings=settings, limiter=limiter, has_tasks=has_tasks, contacted=contacted, lessons=learned)
 
 
 def too_long(retry_after: float | None) -> bool:

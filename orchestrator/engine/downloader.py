@@ -133,7 +133,7 @@ class Downloader:
     async def _hold(self, job: Job, saved: Sequence[Outcome], failure: Failure) -> None:
         """Leave a paid result for a run with better settings, and stop its account before more such results are paid for."""
         await self._keep(job, saved)
-        job = await self._tools.transitions.postpone_download(job, [], failure.message, next_at=None)
+        job = await self._tools.transitions.hold_download(job, failure)
         self._backlog.remove(job.id)
         await self._tools.pause(self._tools.desk(job), failure)
 

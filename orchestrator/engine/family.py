@@ -1,11 +1,12 @@
 """Which jobs of a file need images of which others, and whether they can ever come."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
 
 from orchestrator.batchfile import Problems
 from orchestrator.jobs.places import FieldPath, Place, Places
-from orchestrator.jobs.spec import JobDraft, JobSpec, ParentImage
+from orchestrator.jobs.spec import JobDraft, JobSpec, Json, ParentImage
+from orchestrator.providers.base import Inputs, Provider
 
 
 class FamilyTree:
@@ -42,6 +43,18 @@ class FamilyTree:
         for circle in _circles({child: [key for key, *_ in needs] for child, needs in self._parents.items()}):
             place = self._parents[circle[0]][0][2]
             problems.add(f"these jobs wait for each other: {' -> '.join([*circle, circle[0]])}", place)
+
+
+def no_way(spec: JobSpec, provider: Provider, neighbours: Iterable[Provider], options: Mapping[str, Json]) -> str:
+    """Return why an API that takes URLs only cannot have what another job makes, and what would do instead.
+
+    The URL of the other job's result is not passed on, even while it lives: for most APIs its life is a guess, a job can wait for
+    days before it is sent, and an API that finds the URL dead may charge all the same. What would be seen then is not what was
+    saved and hashed either.
+    """
+    takers = [other.id for other in neighbours if other.capabilities.inputs_for(options) in (Inputs.CONTENT, Inputs.UPLOAD)]
+    other = f"a model of {takers[0]}" if takers else "an account of an API that takes files or uploads them, such as toapis"
+    return f"{provider.id} takes images as URLs only, and what {spec.parents[0].job} makes is a file here; use {other}"
 
 
 def _needs(draft: JobDraft) -> Iterator[tuple[FieldPath, ParentImage]]:

@@ -67,15 +67,17 @@ class Inbox:
         """Book what a report says of an attempt that was left behind, and keep its images as extra; say whether it was one."""
         if report.remote_id is None and not report.outputs:
             return False
-        number = (await self._tools.store.doubts.of(job)).number
+        doubt = await self._tools.store.doubts.of(job)
         delivery = self._delivery(job, report, answer, unfinished_at)
         try:
-            images = await self._tools.transitions.keep_late(job, number, delivery)
+            images = await self._tools.transitions.keep_late(job, doubt.number, delivery)
         except Stale:
             return False
         if images:
             self._tools.news.tell("late_result", job, attempt=job.attempt_id, images=len(images), cost=delivery.cost)
             self.keep_extra(job, images)
+            if not doubt.is_settled:
+                await self._check_charge(job, delivery.cost)
         return True
 
     async def _persistently(self, work: Callable[[], Awaitable[Job]], job: Job, answer: Answer | None) -> Job:
@@ -147,22 +149,38 @@ class Inbox:
 
     async def _fail(self, job: Job, report: Report) -> Job:
         failure = report.failure or Failure(code=ErrorCode.NO_IMAGE, message="the provider says it succeeded and shows no image")
-        charged = Charged.YES if failure.code is ErrorCode.NO_IMAGE else Charged.POSSIBLE
+        end = self._failed(job, report, failure)
         desk = self._tools.desk(job)
         if job.state is State.SUBMITTING:
             desk.contacted = True
-            end = AttemptEnd(state=AttemptState.FAILED, charged=charged, phase=Phase.ANSWERED, failure=failure)
             moved = await self._tools.transitions.refuse(job, end, failure)
         elif job.state is State.RUNNING and job.known_at is not None:
             gone = Failure(code=ErrorCode.RESULT_EXPIRED, message=f"asked for again, the provider says: {failure.message}")
             moved = await self._tools.transitions.lose(job, await self._tools.store.images(job), gone)
         else:
             adopted = await self._adopted(job, report)
-            moved = await self._tools.transitions.fail_task(adopted, failure, charged, cost=report.cost)
+            moved = await self._tools.transitions.fail_task(adopted, end, failure)
         desk.outstanding.discard(job.id)
         self._backlog.remove(job.id)
         self._tools.news.tell_failure(moved, failure)
+        await self._check_charge(moved, end.cost if job.known_at is None else None)
         return moved
+
+    def _failed(self, job: Job, report: Report, failure: Failure) -> AttemptEnd:
+        """Return the end of an attempt without an image: what it cost is the provider's to say, and a doubt while it does not."""
+        cost = self._tools.provider(job).cost(job.spec.request, self._tools.desk(job).settings, report)
+        if cost is not None:
+            charged = Charged.YES if cost else Charged.NO
+        else:
+            charged = Charged.YES if failure.code is ErrorCode.NO_IMAGE else Charged.POSSIBLE
+        return AttemptEnd(
+            state=AttemptState.FAILED,
+            charged=charged,
+            phase=Phase.ANSWERED,
+            failure=failure,
+            cost=cost,
+            usage=report.usage or None,
+        )
 
     async def _adopted(self, job: Job, report: Report) -> Job:
         """Return a job of which a task was found; an uncertain one has to become a running one before it can fail."""

@@ -1,35 +1,24 @@
-"""References and masks on their way to a provider: the bytes that were checked, and no others, uploaded once per account.
+"""References and masks on their way to a provider: the bytes that were checked, and no others, in the order of the file.
 
 Everything here is free and happens before an attempt is written down, so that nothing of it can put money in doubt.
 """
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
-
-import backoff
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from orchestrator.engine.own_images import identity, read
-from orchestrator.engine.parents import resolved
+from orchestrator.engine.parents import Resolved, check, resolved
+from orchestrator.engine.remote_images import Fetched, RemoteImages
+from orchestrator.engine.together import together
 from orchestrator.engine.tools import Tools
-from orchestrator.jobs.failures import Action, ErrorCode, Failure, row_of
-from orchestrator.jobs.retry import STEPS
-from orchestrator.jobs.spec import JobSpec, LocalImage, ParentImage, Reference, RemoteImage
-from orchestrator.providers.base import FileInput, Input, Inputs, LimitsProvider, Previous, UploadProvider, UrlInput
-from orchestrator.results import NotAnImage, UnsafeImage, extension_of
+from orchestrator.engine.uploads import Uploaded, UploadFailed, Uploads
+from orchestrator.jobs.failures import ErrorCode
+from orchestrator.jobs.spec import JobSpec, ParentImage, Reference, RemoteImage
+from orchestrator.providers.base import FileInput, Input, Inputs, Previous, UrlInput
 from orchestrator.store.records import Job, UsedParent
-from orchestrator.transport.files import Forbidden, Unfetched
-from orchestrator.transport.messages import Answer, Unanswered, Unreadable, Unsent
 
-_TRIES = 4
-
-
-class UploadFailed(Exception):
-    """A reference could not be brought to the provider; nothing was charged."""
-
-    def __init__(self, failure: Failure, *, again: bool) -> None:
-        super().__init__(failure.message)
-        self.failure, self.again = failure, again
+__all__ = ["InputRoom", "Prepared", "UploadFailed"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +32,8 @@ class Prepared:
     previous: Previous | None
     used: tuple[UsedParent, ...]
     """What of other jobs goes into it."""
+    forgettable: frozenset[ErrorCode] = frozenset()
+    """What the provider may have forgotten of it since it was given, and can be given again."""
 
 
 class InputRoom:
@@ -50,83 +41,61 @@ class InputRoom:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
-        self._uploading: dict[tuple[str, str], asyncio.Lock] = {}
+        self._uploads, self._remote = Uploads(tools), RemoteImages(tools)
 
     async def prepare(self, job: Job) -> Prepared:
         """Return a job's inputs in the order of the file; raise `InputChanged`, `Unfit` or `UploadFailed`."""
-        job_now = await resolved(self._tools, job)
-        spec = job_now.spec.request
-        references = [await self._input(job, reference) for reference in spec.references]
-        mask = await self._input(job, spec.mask) if spec.mask else None
-        return Prepared(spec=spec, references=tuple(references), mask=mask, previous=job_now.previous, used=job_now.used)
+        forgotten = await self._tools.store.forgotten(job.id) if job.tries else {}
+        job_now = await resolved(self._tools, job, converse=ErrorCode.CONVERSATION_FORGOTTEN not in forgotten)
+        spec, fetched = await self._known(job, job_now)
+        images = [*spec.references, *([spec.mask] if spec.mask is not None else [])]
+        since = forgotten.get(ErrorCode.UPLOAD_FORGOTTEN, 0.0)
+        inputs = await together(self._input(job, image, fetched, since) for image in images)
+        return Prepared(
+            spec=spec,
+            references=tuple(_plain(one) for one in inputs[: len(spec.references)]),
+            mask=_plain(inputs[-1]) if spec.mask is not None else None,
+            previous=job_now.previous,
+            used=job_now.used,
+            forgettable=frozenset(_forgettable(inputs, job_now)) - forgotten.keys(),
+        )
 
-    async def _input(self, job: Job, reference: Reference) -> Input:
-        if isinstance(reference, RemoteImage):
-            return await self._remote(job, reference)
-        if isinstance(reference, ParentImage):
-            raise TypeError(f"the image that {reference.job} makes was not looked up")
+    async def _known(self, job: Job, job_now: Resolved) -> tuple[JobSpec, Mapping[str, Fetched]]:
+        """Return one request of a job with every image known that has to be, and the fetched ones by hash."""
+        spec = job_now.spec.request
+        fetched = await self._remote.of(job, spec)
+        if fetched:
+            references = tuple(_seen(image, fetched) for image in spec.references)
+            spec = replace(spec, references=references, mask=_seen(spec.mask, fetched) if spec.mask is not None else None)
+        if fetched or job_now.used:
+            check(self._tools, job, spec)
+        return spec, {one.image.sha256: one for one in fetched.values()}
+
+    async def _input(self, job: Job, image: Reference, fetched: Mapping[str, Fetched], since: float) -> Input | Uploaded:
+        if isinstance(image, RemoteImage):
+            return UrlInput(url=image.url)
+        if isinstance(image, ParentImage):
+            raise TypeError(f"the image that {image.job} makes was not looked up")
+
+        async def content() -> FileInput:
+            if image.sha256 in fetched:
+                return fetched[image.sha256].file
+            return await asyncio.to_thread(read, image, self._tools.references)
+
         options = self._tools.desk(job).settings.options
         if self._tools.provider(job).capabilities.inputs_for(options) is not Inputs.UPLOAD:
-            return await asyncio.to_thread(read, reference, self._tools.references)
-        lock = self._uploading.setdefault((job.account, identity(reference)), asyncio.Lock())
-        async with lock:  # a second job with the same picture waits for the first one's upload
-            known = await self._known(job, reference)
-            return UrlInput(url=known or await self._upload(job, reference))
-
-    async def _known(self, job: Job, reference: LocalImage) -> str | None:
-        """Return the URL of an earlier upload, unless the provider may have forgotten it by now."""
-        since = self._tools.clock.now() - self._tools.desk(job).settings.upload_lifetime
-        return await self._tools.store.uploaded(job.account, identity(reference), since=since)
-
-    async def _remote(self, job: Job, reference: RemoteImage) -> Input:
-        """Pass a URL on where the API takes URLs, else fetch what it shows, as carefully as a result."""
-        provider = self._tools.provider(job)
-        if not isinstance(provider, LimitsProvider) or provider.image_limits(job.spec, mask=reference is job.spec.mask).urls:
-            return UrlInput(url=reference.url)
-        pieces: list[bytes] = []
-        try:
-            await self._tools.files.fetch(reference.url, self._tools.desk(job).settings, pieces.append)
-            content = b"".join(pieces)
-            facts = await self._tools.results.look_at(content)
-        except (Unfetched, Forbidden, NotAnImage, UnsafeImage) as error:
-            failure = Failure(code=ErrorCode.UPLOAD_FAILED, message=f"the reference cannot be fetched: {error}")
-            raise UploadFailed(failure, again=isinstance(error, Unfetched)) from error
-        return FileInput(
-            filename=f"reference.{extension_of(facts.format)}", content_type=f"image/{facts.format}", content=content
-        )
-
-    async def _upload(self, job: Job, reference: LocalImage) -> str:
-        provider = self._tools.provider(job)
-        if not isinstance(provider, UploadProvider):
-            raise TypeError(f"{provider.id} declares uploads and has no upload endpoint")
-        file = await asyncio.to_thread(read, reference, self._tools.references)
-        settings = self._tools.desk(job).settings
-        request = provider.upload_request(file, settings)
-
-        @backoff.on_exception(
-            backoff.expo, UploadFailed, max_tries=_TRIES, giveup=lambda error: not error.again, jitter=_stretched
-        )
-        async def send() -> str:
-            try:
-                answer = await self._tools.transport.ask(request, settings, within=settings.timeouts.upload)
-                return provider.read_upload(_good(answer, provider.read_failure))
-            except (Unsent, Unanswered, Unreadable) as error:
-                failure = Failure(code=ErrorCode.UPLOAD_FAILED, message=f"uploading {file.filename}: {error}")
-                raise UploadFailed(failure, again=True) from error
-
-        url = await send()
-        await self._tools.store.remember_upload(job.account, identity(reference), url)
-        self._tools.news.tell("reference_uploaded", job, file=reference.path.name)
-        return url
+            return await content()
+        return await self._uploads.of(job, identity(image), content, since=since)
 
 
-def _stretched(wait: float) -> float:
-    return min(wait, STEPS[-1]) * 1.1
+def _seen(image: Reference, fetched: Mapping[str, Fetched]) -> Reference:
+    return fetched[image.url].image if isinstance(image, RemoteImage) and image.url in fetched else image
 
 
-def _good(answer: Answer, read_failure: Callable[[Answer], Failure]) -> Answer:
-    if answer.status in range(200, 300):
-        return answer
-    failure = read_failure(answer)
-    again = row_of(answer.status).poll in (Action.AGAIN, Action.THROTTLE)
-    raise UploadFailed(failure, again=again)
+def _plain(one: Input | Uploaded) -> Input:
+    return UrlInput(url=one.url) if isinstance(one, Uploaded) else one
+
+
+def _forgettable(inputs: list[Input | Uploaded], job_now: Resolved) -> list[ErrorCode]:
+    uploads = [ErrorCode.UPLOAD_FORGOTTEN] if any(isinstance(one, Uploaded) and one.remembered for one in inputs) else []
+    return uploads + ([ErrorCode.CONVERSATION_FORGOTTEN] if job_now.previous is not None else [])

@@ -9,11 +9,12 @@ from decimal import Decimal
 from pathlib import Path
 
 from orchestrator.batchfile import BatchFile, Problems, Row
-from orchestrator.engine.family import FamilyTree
+from orchestrator.engine.family import FamilyTree, no_way
 from orchestrator.engine.pictures import BadPicture, Pictures
+from orchestrator.engine.remarks import Remarks
 from orchestrator.jobs.accounts import SIMULATOR, AccountSettings
 from orchestrator.jobs.keys import default_key, fingerprint
-from orchestrator.jobs.places import FieldPath, Places, Severity
+from orchestrator.jobs.places import FieldPath, Places
 from orchestrator.jobs.spec import JobDraft, JobSpec, LocalImage, ParentImage, Reference, RemoteImage
 from orchestrator.providers.base import Inputs, LimitsProvider, Provider
 from orchestrator.providers.registry import Registry, UnknownProvider
@@ -63,6 +64,8 @@ class Surroundings:
     """Rows are checked against their real accounts, and stored for the simulator."""
     registry: Registry
     pictures: Pictures
+    hints: frozenset[str] = frozenset()
+    """Names of the hints that are given: none where a run is begun, which asks for no advice."""
 
 
 class Intake:
@@ -71,6 +74,7 @@ class Intake:
     def __init__(self, batch: BatchFile, surroundings: Surroundings, problems: Problems) -> None:
         self._batch, self._around, self._problems = batch, surroundings, problems
         self._family = FamilyTree()
+        self._remarks = Remarks(surroundings.registry.catalog, surroundings.hints, problems)
         self._used: dict[str, AccountSettings] = {}
         self._unpriced: set[tuple[str, str]] = set()
         self.totals = Totals()
@@ -196,14 +200,13 @@ class Intake:
             return None
 
     def _check(self, provider: Provider, spec: JobSpec, settings: AccountSettings, places: Places) -> None:
-        for finding in provider.validate(spec, settings):
-            self._problems.add(finding.message, places.of(finding.path), finding.severity)
+        self._remarks.make(provider, spec, settings, places)
+        if settings.ipm is not None and spec.n > settings.ipm:
+            limit = f"at most {settings.ipm}, the images per minute (ipm) of account {settings.name}"
+            self._problems.add(f"n must be {limit}; got {spec.n}; fan_out asks for each image by itself", places.of(("n",)))
         if provider.capabilities.inputs_for(settings.options) is Inputs.URL_ONLY and spec.parents:
-            message = f"{provider.id} takes images as URLs only, and what {spec.parents[0].job} makes is a file"
+            message = no_way(spec, provider, self._around.registry.neighbours(settings.provider), settings.options)
             self._problems.add(message, places.of(("continues",) if spec.continues else ("references",)))
-        for name in spec.extra:
-            message = f"extra.{name} is sent as it is, unchecked"
-            self._problems.add(message, places.of(("extra", name)), Severity.WARNING)
 
     async def _fitted(self, spec: JobSpec, provider: Provider, settings: AccountSettings, places: Places) -> JobSpec:
         """Return a job with its own images as they will be sent."""
@@ -220,7 +223,7 @@ class Intake:
         to_alpha = mask and settings.black_white_masks
         if not settings.fit_references or not isinstance(provider, LimitsProvider):
             return Target(to_alpha=to_alpha)
-        limits = provider.image_limits(spec, mask=mask)
+        limits = provider.image_limits(spec, settings, mask=mask)
         # A mask must keep the size of what it covers, so it is never shrunk.
         return Target(formats=limits.formats, most_bytes=None if mask else limits.most_bytes, to_alpha=to_alpha)
 

@@ -1,7 +1,8 @@
 """What is done about one attempt in doubt, rung by rung (design.md section 5, reliability.md a.4).
 
-Its request goes out again under its idempotency key; its task is looked up by our own reference; and where the account says
-`uncertain: resubmit`, it is left behind in the end and the job is paid once more. Everything else is held for the user.
+Its request goes out again under its idempotency key; its task is looked up by our own reference; a call on its own path is
+waited for; and where the account says `uncertain: resubmit`, it is left behind in the end and the job is paid once more.
+Everything else is held for the user.
 """
 
 from collections.abc import Callable
@@ -38,6 +39,8 @@ class Climb:
     """Whether only one last look stands before paying again."""
     is_late: bool = False
     """Whether the attempt was left behind, so that what is found is an extra."""
+    awaits_call: bool = False
+    """Whether nothing is left to try, and the provider may still call."""
 
 
 Next = tuple[Climb, float]
@@ -60,6 +63,9 @@ class Ladder:
         """Take the next step of a doubt; None when it is settled, or held. Raises `Stale` when somebody else settled it."""
         if climb.is_late:
             await self._look_for_late(climb.job)
+            return None
+        if climb.awaits_call:
+            await self._hold(climb.job, "nobody called in time to say what became of it")
             return None
         doubt = await self._tools.store.doubts.of(climb.job)
         over = Over(why="nothing can be found out about it")
@@ -94,15 +100,25 @@ class Ladder:
             await self._inbox.take_late(job, report, answer=None, unfinished_at=self._tools.clock.now())
 
     async def _rest(self, job: Job, doubt: Doubt, over: Over) -> Next | None:
-        """Wait until the job may be paid again, pay again, or hold it."""
+        """Wait until the job may be paid again, pay again, wait to be called, or hold it."""
         due = None if over.hold else await self._may_pay_again_at(job, doubt)
         if due is None:
-            await self._hold(job, over.why)
-            return None
+            return await self._await_call(job, doubt, over.why)
         delay = due - self._tools.clock.now()
         if delay > 0:
             return Climb(job=await self._note(job, over.why, delay), is_last=True), delay
         await self._pay_again(job)
+        return None
+
+    async def _await_call(self, job: Job, doubt: Doubt, why: str) -> Next | None:
+        """Wait for as long as the provider may still call, counted from the intent; then hold the job."""
+        is_called = self._tools.callback_paths.are_given(self._tools.provider(job), self._tools.desk(job).settings)
+        if doubt.token_hash is not None and is_called:
+            patience = doubt.started_at + await self._grace(job) - self._tools.clock.now()
+            if patience > 0:
+                noted = await self._note(job, f"{why}; it may still be called back", patience)
+                return Climb(job=noted, awaits_call=True), patience
+        await self._hold(job, why)
         return None
 
     async def _may_pay_again_at(self, job: Job, doubt: Doubt) -> float | None:

@@ -1,16 +1,21 @@
-"""What throttles one account: its slots, and one gate for all of them.
+"""What throttles one account: its pace, its slots, and one gate for all of them.
 
-A 429 closes the gate for everybody, since the limit belongs to the account and not to the request that hit it. The slots
-are halved, grow back by one per quiet period, and after the gate opens they come back one by one. A provider that is away
-closes the gate, too: after five failures in a row it is only probed, twice a minute, whatever the failures were.
+The pace keeps just below the limits per minute, so that the gate has little to do. A 429 closes the gate for everybody, since
+the limit belongs to the account and not to the request that hit it. The slots are halved, grow back by one per quiet period,
+and after the gate opens they come back one by one. A provider that is away closes the gate, too: after five failures in a row
+it is only probed, twice a minute, whatever the failures were.
 """
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from random import Random
 
+from orchestrator.engine.permit import Permit
+from orchestrator.engine.pulse import wait
 from orchestrator.engine.retry_budget import RetryBudget
 from orchestrator.jobs.clock import Clock
+from orchestrator.jobs.limits import Complaint, Subject, requests_per_minute
+from orchestrator.jobs.meter import Meter
 from orchestrator.jobs.retry import wait_after
 
 QUIET_PERIOD = 10.0
@@ -24,20 +29,20 @@ BREAKER = 5
 PROBE_PAUSE = 30.0
 """Seconds between probes of a provider that is away, at least."""
 _PROBE_JITTER = 1.1
-
-
-@dataclass(frozen=True, slots=True)
-class Permit:
-    """The right to send one request; `closures` tells whether it was sent before the gate closed."""
-
-    closures: int
+_NOTHING = Complaint()
 
 
 class Limiter:
-    """Slots and gate of one account."""
+    """Pace, slots and gate of one account."""
 
-    def __init__(self, slots: int, clock: Clock, random: Random) -> None:
+    def __init__(
+        self, slots: int, clock: Clock, random: Random, *, requests: Meter | None = None, images: Meter | None = None
+    ) -> None:
         self._most, self._clock, self._random = slots, clock, random
+        self.requests = requests or Meter(None)
+        self.images = images or Meter(None)
+        self._is_told = self.requests.stated is not None
+        self._headers: str | None = None
         self._slots = float(slots)
         self._changed_slots_at = clock.monotonic()
         self._in_flight = 0
@@ -54,6 +59,16 @@ class Limiter:
     def in_flight(self) -> int:
         """Requests that were let through and have not ended."""
         return self._in_flight
+
+    @property
+    def closures(self) -> int:
+        """How often the gate was closed."""
+        return self._closures
+
+    @property
+    def streak(self) -> int:
+        """Closures in a row, without a success in between."""
+        return self._streak
 
     @property
     def closed_for(self) -> float:
@@ -75,28 +90,84 @@ class Limiter:
         free = max(1, int(self._slots))
         return free if self._returning is None else min(free, self._returning)
 
-    async def acquire(self) -> Permit:
-        """Wait for a free slot behind an open gate."""
+    async def acquire(self, images: int = 1) -> Permit:
+        """Wait for a free slot behind an open gate, in the account's pace, for a request of so many images."""
         while True:
-            if self.closed_for > 0:
-                await self._clock.sleep(self.closed_for)
-            elif self._in_flight < self.slots:
-                self._in_flight += 1
-                return Permit(self._closures)
-            else:
-                self._woken.clear()
-                await self._woken.wait()
+            permit = self.take(images)
+            if permit is not None:
+                return permit
+            await self.change(images)
 
-    def release(self) -> None:
-        """Give a slot back."""
+    def take(self, images: int) -> Permit | None:
+        """Return the right to send a request of so many images, or None when it has to wait."""
+        if self._in_flight >= self.slots or self.wait(images) > 0:
+            return None
+        self._in_flight += 1
+        self.requests.reserve(1)
+        self.images.reserve(images)
+        return Permit(self._closures, images)
+
+    def wait(self, images: int) -> float:
+        """Return the seconds for which gate and pace hold a request of so many images back, as far as is known now."""
+        now = self._clock.monotonic()
+        return max(self._open_at - now, self.requests.wait(1, now), self.images.wait(images, now))
+
+    def spare(self, images: int) -> int:
+        """Return how many images may pass a request that has to wait for its pace, without making it wait longer; 0: none."""
+        now = self._clock.monotonic()
+        if self._open_at > now or self._in_flight >= self.slots or self.requests.wait(1, now) > 0:
+            return 0
+        return self.images.spare(images, now)
+
+    async def change(self, images: int) -> None:
+        """Return when a request of so many images should be tried again."""
+        self._woken.clear()
+        if self.closed_for > 0:
+            await self._clock.sleep(self.closed_for)
+        elif self._in_flight < self.slots and (seconds := self.wait(images)) > 0:
+            await wait(self._woken, self._clock, seconds)
+        else:
+            await self._woken.wait()
+
+    def sent(self, permit: Permit) -> None:
+        """Count a request from the moment in which it leaves."""
+        now = self._clock.monotonic()
+        permit.is_sent = True
+        self.requests.sent(1, now)
+        self.images.sent(permit.images, now)
+        self.retries.sent()
+
+    def remember(self, sent: Iterable[tuple[float, int]]) -> None:
+        """Count what was sent before this process: Unix seconds, oldest first, and images."""
+        shift = self._clock.monotonic() - self._clock.now()
+        for at, images in sent:
+            self.requests.remember([(at + shift, 1)])
+            self.images.remember([(at + shift, images)])
+
+    def release(self, permit: Permit) -> None:
+        """Give a slot back, and the pace of a request that was not sent."""
+        if not permit.is_sent:
+            self.requests.cancel(1)
+            self.images.cancel(permit.images)
         self._in_flight -= 1
         self._woken.set()
+
+    def hear(self, headers: Mapping[str, str]) -> None:
+        """Take note of an announced limit, where nobody has set one."""
+        if self._is_told:
+            return
+        announced = headers.get("x-ratelimit-limit-requests") or headers.get("x-ratelimit-limit")
+        if announced is not None and announced != self._headers:
+            self._headers = announced
+            self.requests.stated = requests_per_minute(headers) or self.requests.stated
 
     def succeeded(self, permit: Permit) -> None:
         """Note an answer that was no refusal of the account: the next slot comes back."""
         self._failures = 0
         if permit.closures != self._closures:
             return
+        self.requests.accepted()
+        self.images.accepted()
         self._streak = 0
         self._closed_since = None
         if self._returning is not None:
@@ -109,13 +180,21 @@ class Limiter:
         """Begin with one request at a time: the account was paused, and may still be."""
         self._returning = 1
 
-    def throttled(self, permit: Permit, retry_after: float | None) -> None:
+    def resume(self, seconds: float, streak: int) -> None:
+        """Keep the gate closed for so long as an earlier process has closed it."""
+        if seconds > 0:
+            self._open_at = self._clock.monotonic() + seconds
+            self._streak, self._closures, self._returning = streak, 1, 1
+
+    def throttled(self, permit: Permit, retry_after: float | None, about: Complaint = _NOTHING) -> None:
         """Close the gate after a 429: for 1, 2, 4 ... seconds by closures in a row, never shorter than the provider asks."""
         now = self._clock.monotonic()
         if now - self._changed_slots_at >= HALVING_PAUSE or self._closures == 0:
             self._slots = max(1.0, self._slots / 2)
             self._changed_slots_at = now
         self._failures = 0  # it refuses, so it is there
+        if permit.is_sent:
+            self._learn(permit, about, now)
         self._close(permit, retry_after)
 
     def unreachable(self, permit: Permit, retry_after: float | None = None) -> None:
@@ -128,6 +207,21 @@ class Limiter:
         self._failures += 1
         if self._failures >= BREAKER:
             self._close(permit, None)
+
+    def _learn(self, permit: Permit, about: Complaint, now: float) -> None:
+        """Let the limit that was hit learn from it, once for all requests that were refused together."""
+        is_images = about.subject is Subject.IMAGES or (about.subject is None and not self._is_about_requests())
+        for meter, units, is_hit in ((self.requests, 1, not is_images), (self.images, permit.images, is_images)):
+            if is_hit and about.limit is not None:
+                meter.stated = about.limit if meter.stated is None else min(meter.stated, about.limit)
+            if is_hit and about.subject is not Subject.AT_ONCE and permit.closures == self._closures:
+                meter.refused(units, now)
+            else:
+                meter.returned(units)
+
+    def _is_about_requests(self) -> bool:
+        """Say which limit a refusal without words is about: the only one that is known; else images, as most often."""
+        return self.requests.limit is not None and self.images.limit is None
 
     def _close(self, permit: Permit, retry_after: float | None) -> None:
         now = self._clock.monotonic()

@@ -20,9 +20,10 @@ def question_of(job: Job, provider: Provider, settings: AccountSettings) -> Requ
     return None
 
 
-def can_climb(job: Job, provider: Provider, settings: AccountSettings) -> bool:
+def can_climb(tools: Tools, job: Job) -> bool:
     """Say whether anything but the user can clear a doubt about a job."""
-    if question_of(job, provider, settings) is not None:
+    provider, settings = tools.provider(job), tools.desk(job).settings
+    if question_of(job, provider, settings) is not None or tools.callback_paths.are_given(provider, settings):
         return True
     return settings.idempotency_header is not None or settings.uncertain is OnUncertain.RESUBMIT
 

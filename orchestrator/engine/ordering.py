@@ -3,13 +3,16 @@
 from dataclasses import replace
 from hashlib import sha256
 
+from orchestrator.engine.callback_paths import CallbackPath
 from orchestrator.engine.inputs import Prepared
 from orchestrator.jobs.accounts import AccountSettings
 from orchestrator.providers.base import Order, Provider
 from orchestrator.transport.messages import Request
 
 
-def request_of(provider: Provider, settings: AccountSettings, attempt_id: str, prepared: Prepared) -> Request:
+def request_of(
+    provider: Provider, settings: AccountSettings, attempt_id: str, prepared: Prepared, path: CallbackPath | None
+) -> Request:
     """Return the request, with the attempt's id as its idempotency key where the account has a header for one."""
     order = Order(
         spec=prepared.spec,
@@ -18,6 +21,7 @@ def request_of(provider: Provider, settings: AccountSettings, attempt_id: str, p
         references=prepared.references,
         mask=prepared.mask,
         previous=prepared.previous,
+        callback_url=path.url if path else None,
     )
     request = provider.submission(order)
     if settings.idempotency_header is None:

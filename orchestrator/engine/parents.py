@@ -1,4 +1,8 @@
-"""What other jobs of the batch have made for this one: looked up when it is about to be sent, and checked again then."""
+"""What other jobs of the batch have made for this one: looked up when it is about to be sent, and checked again then.
+
+A job that `continues` another goes on with the conversation that the API itself remembers. Where there is none, because the
+other job was sent elsewhere or was not stored, its image comes first among the references: nothing is lost but the words.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -6,14 +10,14 @@ from dataclasses import dataclass, replace
 from orchestrator.engine.tools import Tools
 from orchestrator.jobs.places import Severity
 from orchestrator.jobs.spec import JobSpec, LocalImage, ParentImage, Reference
-from orchestrator.providers.base import Previous
+from orchestrator.providers.base import ConversationProvider, Previous, Turn
 from orchestrator.results import NotAnImage, UnsafeImage
 from orchestrator.store.chains import Parent
 from orchestrator.store.records import Job, UsedParent
 
 
 class Unfit(Exception):
-    """What a parent made cannot be used for this job: the job must not be paid for."""
+    """What was to go into this job cannot be used for it: the job must not be paid for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,41 +25,56 @@ class Resolved:
     """A job whose images are all known."""
 
     spec: JobSpec
-    """With files in the place of other jobs' images."""
+    """With files in the place of other jobs' images; it `continues` another one only where the API goes on with that itself."""
     previous: Previous | None = None
     used: tuple[UsedParent, ...] = ()
 
 
-async def resolved(tools: Tools, job: Job) -> Resolved:
-    """Return a job with what its parents made; raise `Unfit` where that is not there or breaks a rule of the provider."""
+async def resolved(tools: Tools, job: Job, *, converse: bool = True) -> Resolved:
+    """Return a job with what its parents made; raise `Unfit` where that is not there.
+
+    Without `converse` no conversation is gone on with: the API has forgotten it.
+    """
     if not job.spec.parents:
         return Resolved(spec=job.spec)
     parents = {parent.slot: parent for parent in await tools.store.parents(job)}
     images = {id(one): parents[slot] for slot, one in enumerate(job.spec.parents)}
     references = [await _file(tools, reference, images) for reference in job.spec.references]
     mask = await _file(tools, job.spec.mask, images) if job.spec.mask is not None else None
-    spec = replace(job.spec, references=tuple(references), mask=mask)
-    _check(tools, job, spec)
+    previous = None
+    if job.spec.continues is not None and tools.provider(job).capabilities.conversation:
+        previous = _previous(tools, job, parents[0]) if converse else None
+        if previous is None:
+            references.insert(0, await _made(tools, parents[0]))
+    continues = job.spec.continues if previous is not None else None
     return Resolved(
-        spec=spec,
-        previous=_previous(tools, job, parents),
+        spec=replace(job.spec, references=tuple(references), mask=mask, continues=continues),
+        previous=previous,
         used=tuple(UsedParent(slot=one.slot, attempt_id=one.attempt_id, sha256=one.sha256) for one in parents.values()),
     )
 
 
+def check(tools: Tools, job: Job, spec: JobSpec) -> None:
+    """Raise `Unfit` where images that are known only now break a rule of the provider."""
+    for finding in tools.provider(job).validate(spec.request, tools.desk(job).settings):
+        if finding.severity is Severity.ERROR:
+            raise Unfit(finding.message)
+
+
 async def _file(tools: Tools, reference: Reference, images: Mapping[int, Parent]) -> Reference:
-    if not isinstance(reference, ParentImage):
-        return reference
-    parent = images[id(reference)]
+    return await _made(tools, images[id(reference)]) if isinstance(reference, ParentImage) else reference
+
+
+async def _made(tools: Tools, parent: Parent) -> LocalImage:
     if parent.file is None:
-        raise Unfit(f"image {reference.image} of {reference.job} is not there")
+        raise Unfit(f"image {parent.image} of {parent.key} is not there")
     path = tools.out / parent.file
     try:
         facts = await tools.results.look(path)
     except (NotAnImage, UnsafeImage, OSError) as error:
-        raise Unfit(f"{parent.file}, made by {reference.job}, cannot be read: {error}") from error
+        raise Unfit(f"{parent.file}, made by {parent.key}, cannot be read: {error}") from error
     if facts.sha256 != parent.sha256:
-        raise Unfit(f"{parent.file}, made by {reference.job}, has changed since it was saved")
+        raise Unfit(f"{parent.file}, made by {parent.key}, has changed since it was saved")
     return LocalImage(
         path=path,
         sha256=facts.sha256,
@@ -67,16 +86,10 @@ async def _file(tools: Tools, reference: Reference, images: Mapping[int, Parent]
     )
 
 
-def _check(tools: Tools, job: Job, spec: JobSpec) -> None:
-    for finding in tools.provider(job).validate(spec.request, tools.desk(job).settings):
-        if finding.severity is Severity.ERROR:
-            raise Unfit(finding.message)
-
-
-def _previous(tools: Tools, job: Job, parents: Mapping[int, Parent]) -> Previous | None:
-    if job.spec.continues is None or not tools.provider(job).capabilities.conversation:
+def _previous(tools: Tools, job: Job, parent: Parent) -> Previous | None:
+    """Return what of the API's own memory a job goes on with; what another account or API remembers is of no use to it."""
+    provider = tools.provider(job)
+    if not isinstance(provider, ConversationProvider) or (parent.account, parent.provider) != (job.account, job.spec.provider):
         return None
-    parent = parents[0]
-    if parent.remote_id is None:
-        raise Unfit(f"{parent.key} has no conversation to go on with")
-    return Previous(response_id=parent.remote_id)
+    turn = Turn(params=parent.params, response_id=parent.remote_id, image_call_id=parent.image_name)
+    return provider.previous(turn, tools.desk(job).settings)

@@ -2,9 +2,11 @@
 
 import asyncio
 import heapq
+import itertools
 from dataclasses import dataclass, replace
 
 from orchestrator.engine.asking import ask_for_task
+from orchestrator.engine.call_trust import CallTrust
 from orchestrator.engine.desk import Desk
 from orchestrator.engine.inbox import Inbox
 from orchestrator.engine.pulse import wait
@@ -41,6 +43,8 @@ class Watch:
     """Failed polls in a row."""
     missing_since: float | None = None
     """Monotonic seconds since which the provider does not know the task."""
+    called: bool = False
+    """Whether its provider has called to say that it ended."""
 
 
 class Poller:
@@ -49,7 +53,11 @@ class Poller:
     def __init__(self, tools: Tools, inbox: Inbox) -> None:
         self._tools, self._inbox = tools, inbox
         self._due: list[tuple[float, int, Watch]] = []
+        self._order = itertools.count()
+        self._followed: dict[int, Watch] = {}
         self._asking: set[int] = set()
+        self._called: set[int] = set()
+        self._trust = CallTrust()
         self._providers: dict[str, TaskProvider] = {}
         self._free = asyncio.Semaphore(AT_ONCE)
         self._woken = asyncio.Event()
@@ -57,7 +65,7 @@ class Poller:
     @property
     def idle(self) -> bool:
         """Say whether no task is out, but for those whose account cannot be asked any more."""
-        return not self._asking and all(self._silenced(watch.job) for _, _, watch in self._due)
+        return not self._asking and all(self._silenced(watch.job) for watch in self._followed.values())
 
     def follow(self, job: Job, *, delay: float | None = None) -> None:
         """Begin to ask for a task; first after `delay` seconds, else when its provider thinks it is worth it."""
@@ -65,8 +73,23 @@ class Poller:
         desk = self._tools.desk(job)
         desk.outstanding.add(job.id)
         if delay is None:
-            delay = 0.0 if job.known_at is not None else provider.first_poll * self._tools.random.uniform(1.0, 1.15)
+            first = provider.first_poll * self._stretch(job, provider)
+            delay = 0.0 if job.known_at is not None else first * self._tools.random.uniform(1.0, 1.15)
         self._schedule(Watch(job=job, unfinished_at=job.answered_at or self._tools.clock.now()), delay)
+
+    def hurry(self, job: Job) -> None:
+        """Ask for a task now: its provider has called to say that it ended."""
+        self._called.add(job.id)
+        if job.id in self._followed:
+            self._schedule(replace(self._followed[job.id]), 0.0)
+
+    def callbacks_arrive(self, account: str) -> None:
+        """Ask less often: the account's provider calls."""
+        self._trust.arrived(account)
+
+    def _stretch(self, job: Job, provider: TaskProvider) -> float:
+        is_called = self._tools.callback_paths.are_given(provider, self._tools.desk(job).settings)
+        return self._trust.stretch(job.account) if is_called else 1.0
 
     async def run(self, group: asyncio.TaskGroup) -> None:
         """Ask until cancelled; each question is a task of `group`."""
@@ -74,6 +97,9 @@ class Poller:
             now = self._tools.clock.monotonic()
             if self._due and self._due[0][0] <= now:
                 _, _, watch = heapq.heappop(self._due)
+                if self._followed.get(watch.job.id) is not watch:
+                    continue  # it was hurried, and stands in line a second time
+                del self._followed[watch.job.id]
                 self._asking.add(watch.job.id)
                 await self._free.acquire()
                 group.create_task(self._ask(watch), name=f"poll {watch.job.key}")
@@ -86,8 +112,12 @@ class Poller:
         return paused is not None and paused.code in _SILENCING
 
     def _schedule(self, watch: Watch, delay: float) -> None:
+        if watch.job.id in self._called:
+            self._called.discard(watch.job.id)
+            watch, delay = replace(watch, called=True), 0.0
+        self._followed[watch.job.id] = watch
         due = max(self._tools.clock.monotonic() + delay, self._tools.desk(watch.job).poll_gate)
-        heapq.heappush(self._due, (due, watch.job.id, watch))
+        heapq.heappush(self._due, (due, next(self._order), watch))
         self._woken.set()
 
     async def _ask(self, watch: Watch) -> None:
@@ -122,6 +152,8 @@ class Poller:
             self._tools.news.tell("job_progress", job, progress=report.progress, word=report.word)
             await self._still_running(replace(watch, unfinished_at=asked_at, failures=0, missing_since=None))
             return
+        if not watch.called:
+            self._trust.missed(job.account)
         # failpoint P7
         await self._inbox.take(job, report, answer=answer, unfinished_at=watch.unfinished_at)
 
@@ -130,6 +162,7 @@ class Poller:
         if not await self._overdue(watch):
             first, longest = provider.first_poll, provider.longest_poll
             delay = poll_interval(watch.polls, first=first, longest=longest, random=self._tools.random)
+            delay *= 1.0 if watch.called else self._stretch(watch.job, provider)
             self._schedule(replace(watch, polls=watch.polls + 1), delay)
 
     async def _refused(self, watch: Watch, answer: Answer) -> None:

@@ -1,17 +1,27 @@
-"""Which job of an account is next: what waited its time out, then by priority and age. Never more than a chunk in memory."""
+"""Which job of an account is next: what waited its time out, then the batches in fair turns, each by priority and age.
+
+Never more than a chunk of each batch is in memory.
+"""
 
 import asyncio
 import heapq
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from types import MappingProxyType
 
 from orchestrator.engine.desk import Desk
 from orchestrator.engine.pulse import wait
 from orchestrator.engine.tools import Tools
+from orchestrator.jobs.fairness import Rounds
 from orchestrator.store.records import Job
 
 CHUNK = 256
+LOOK_AGAIN = 1.0
+"""Seconds between looks for work of batches that had none, while others have."""
+_PASSING = 64
+"""Jobs of a batch among which one is looked for that may pass another."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,6 +29,8 @@ class Scope:
     """Which jobs a run is about."""
 
     batches: Sequence[int]
+    weights: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
+    """Batch -> its share of an account beside others; 1 where nothing is said."""
     only: str | None = None
     """Glob of keys."""
     limit: int | None = None
@@ -54,7 +66,10 @@ class Queue:
     def __init__(self, tools: Tools, desk: Desk, scope: Scope, allowance: Allowance) -> None:
         self._store, self._clock, self._pulse, self._budget = tools.store, tools.clock, tools.pulse, tools.budget
         self._desk, self._scope, self._allowance = desk, scope, allowance
-        self._fresh: deque[Job] = deque()
+        self._fresh: dict[int, deque[Job]] = {}
+        self._rounds = Rounds(scope.weights)
+        self._dry: set[int] = set()
+        self._looked_at = 0.0
         self._postponed: list[tuple[float, int, Job]] = []
         self._aside: list[Job] = []
         self._waiting: set[int] = set()
@@ -76,6 +91,7 @@ class Queue:
     def wake(self) -> None:
         """Say that there may be new work."""
         self.empty = False
+        self._dry.clear()
         self._woken.set()
 
     async def next(self) -> Job:
@@ -91,13 +107,49 @@ class Queue:
         while self._postponed and self._postponed[0][0] <= self._clock.now():
             if (job := self._affordable(self._popped())) is not None:
                 return job
-        if not self._fresh:
-            await self._refill()
+        await self._refill()
         while self._fresh:
-            job = self._fresh.popleft()
+            job = self._fairly()
             if self._allowance.grant(job) and self._affordable(job) is not None:
                 return job
         return None
+
+    def _fairly(self) -> Job:
+        """Take the first job of the batch whose turn it is."""
+        batch = self._rounds.next({batch: jobs[0].spec.request_n for batch, jobs in self._fresh.items()})
+        return self._taken(batch, 0)
+
+    def _taken(self, batch: int, index: int) -> Job:
+        jobs = self._fresh[batch]
+        job = jobs[index]
+        del jobs[index]
+        if not jobs:
+            del self._fresh[batch]
+        return job
+
+    def pass_by(self, job: Job, most: int) -> Job | None:
+        """Put a job that has to wait back in front, and return one of at most `most` images that may go before it, or None.
+
+        It is the largest among the next ones that are as urgent as the first of their batch: what is left of a limit is used
+        up, and nobody is overtaken by what is less urgent.
+        """
+        found = max(self._passing(most), default=None)
+        if found is None:
+            return None
+        images, _, back, batch = found
+        other = self._taken(batch, -back)
+        self._rounds.take(batch, images)
+        self._fresh.setdefault(job.batch_id, deque()).appendleft(job)
+        self._rounds.give_back(job.batch_id, job.spec.request_n)
+        return other
+
+    def _passing(self, most: int) -> Iterator[tuple[int, int, int, int]]:
+        for batch, jobs in self._fresh.items():
+            for index, job in enumerate(islice(jobs, _PASSING)):
+                if job.spec.priority < jobs[0].spec.priority:
+                    break
+                if job.spec.request_n <= most:
+                    yield job.spec.request_n, -job.id, len(jobs) - index, batch
 
     def _affordable(self, job: Job) -> Job | None:
         if not self._budget.holds_back(job):
@@ -112,7 +164,8 @@ class Queue:
             self._aside = [job for job in self._aside if self._budget.holds_back(job)]
             self._waiting.difference_update(job.id for job in ready)
             ready.sort(key=lambda job: (-job.spec.priority, job.id))
-            self._fresh.extendleft(reversed(ready))
+            for job in reversed(ready):
+                self._fresh.setdefault(job.batch_id, deque()).appendleft(job)
 
     def _popped(self) -> Job:
         _, _, job = heapq.heappop(self._postponed)
@@ -120,20 +173,38 @@ class Queue:
         return job
 
     async def _refill(self) -> None:
+        """Fetch jobs of the batches that have none in memory: each for itself, else a long one would hide all others."""
         if self._allowance.used_up:
             return
+        thirsty = [batch for batch in self._open_batches() if batch not in self._fresh]
+        now = self._clock.monotonic()
+        if now - self._looked_at >= LOOK_AGAIN:
+            self._looked_at = now
+            self._dry.clear()
+        for batch in thirsty:
+            if batch not in self._dry:
+                await self._fetch(batch)
+
+    async def _fetch(self, batch: int) -> None:
         taken = self._desk.handed | self._waiting
         found = await self._store.candidates(
-            account=self._desk.name, batches=self._open_batches(), only=self._scope.only, limit=CHUNK + len(taken)
+            account=self._desk.name, batches=[batch], only=self._scope.only, limit=CHUNK + len(taken)
         )
-        self._fresh.extend(job for job in found if job.id not in taken)
+        jobs = deque(job for job in found if job.id not in taken)
+        if jobs:
+            self._fresh[batch] = jobs
+        else:
+            self._dry.add(batch)
 
     async def _until_more(self) -> None:
         """Sleep until a postponed job is due, or somebody says that there is more."""
         self._woken.clear()
+        self._dry.clear()
         due = self._postponed[0][0] if self._postponed else None
         if due is None and not self._allowance.used_up:
             due = await self._store.next_due(account=self._desk.name, batches=self._open_batches())
+            if due is not None and due <= self._clock.now():
+                due = self._clock.now() + LOOK_AGAIN  # what is due is handed out already: its references are on their way
         self.empty = due is None and not self._woken.is_set()  # a job may have come back while the store was asked
         self._pulse.beat()
         await wait(self._woken, self._clock, due - self._clock.now() if due is not None else None)

@@ -44,14 +44,28 @@ class Rescuer:
         self._free = asyncio.Semaphore(AT_ONCE)
         self._woken = asyncio.Event()
         self._seen = 0
+        self._settled: set[str] = set()
 
     @property
     def idle(self) -> bool:
         """Say whether no step is due, but for paying again where the account is paused."""
         return not self._climbing and all(self._must_wait(climb) for *_, climb in self._due)
 
+    @property
+    def awaited(self) -> list[float]:
+        """Seconds for which calls about attempts are still waited for, where nothing else can come of them; else nothing."""
+        now, due = self._tools.clock.monotonic(), [(at, climb) for at, _, _, climb in self._due if not self._is_settled(climb)]
+        return [at - now for at, _ in due] if due and not self._climbing and all(climb.awaits_call for _, climb in due) else []
+
+    def settled(self, attempt_id: str) -> None:
+        """Take no further step for an attempt: somebody else has found its task."""
+        self._settled.add(attempt_id)
+
+    def _is_settled(self, climb: Climb) -> bool:
+        return climb.job.attempt_id in self._settled
+
     def _must_wait(self, climb: Climb) -> bool:
-        return climb.is_last and self._tools.desk(climb.job).paused is not None
+        return self._is_settled(climb) or (climb.is_last and self._tools.desk(climb.job).paused is not None)
 
     async def start(self) -> None:
         """Take up every job that an earlier run left on its way, results first; sweep out answers that are used up."""
@@ -69,6 +83,8 @@ class Rescuer:
         self._seen = await doubts.last_event()
         for job in await doubts.brought_in(self._batches, after=before):
             await self._try(job)
+        if self.awaited:
+            self._settled.update(await doubts.no_longer(climb.job.attempt_id for *_, climb in self._due))
 
     async def _try(self, job: Job) -> None:
         try:
@@ -132,7 +148,7 @@ class Rescuer:
             await self._inbox.take_late(job, report, answer=answer, unfinished_at=self._tools.clock.now())
 
     def _can_climb(self, job: Job) -> bool:
-        return can_climb(job, self._tools.provider(job), self._tools.desk(job).settings)
+        return can_climb(self._tools, job)
 
     def look_after(self, job: Job) -> None:
         """Climb for an attempt whose answer was just lost, if anything can be found out about it."""
@@ -159,7 +175,7 @@ class Rescuer:
 
     async def _serve(self, climb: Climb) -> None:
         try:
-            following = await self._ladder.climb(climb)
+            following = None if self._is_settled(climb) else await self._ladder.climb(climb)
             if following is not None:
                 self._schedule(*following)
         except Stale:

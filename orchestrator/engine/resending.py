@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from orchestrator.engine.attempt import Sent, Submission
 from orchestrator.engine.inbox import Inbox
 from orchestrator.engine.inputs import InputRoom, UploadFailed
-from orchestrator.engine.limiter import Limiter, Permit
+from orchestrator.engine.limiter import Limiter
 from orchestrator.engine.ordering import digest_of, request_of
 from orchestrator.engine.own_images import InputChanged
 from orchestrator.engine.paid_answers import read_paid
 from orchestrator.engine.parents import Unfit
+from orchestrator.engine.permit import Permit
 from orchestrator.engine.tools import Tools
 from orchestrator.jobs.retry import advised_wait, wait_after
 from orchestrator.providers.base import Provider
@@ -73,22 +74,24 @@ class Resending:
             return Over(why=str(error))
         except UploadFailed as error:
             return Again(why=str(error), wait=self._wait(streak)) if error.again else Over(why=str(error))
-        request = request_of(provider, desk.settings, str(job.attempt_id), prepared)
+        path = self._tools.callback_paths.of(provider, desk.settings, str(job.attempt_id)) if doubt.token_hash else None
+        request = request_of(provider, desk.settings, str(job.attempt_id), prepared, path)
         if digest_of(request) != doubt.request_sha256:
             return Over(why="the request would not be the same any more, so it cannot go under the same key")
         return await self._sent(job, provider, request, doubt, streak)
 
     async def _sent(self, job: Job, provider: Provider, request: Request, doubt: Doubt, streak: int) -> Again | Over | None:
         desk = self._tools.desk(job)
-        permit = await desk.limiter.acquire()
+        permit = await desk.limiter.acquire(job.spec.request_n)
         try:
             if desk.paused is not None:
                 return Over(why="its account was paused before the request could be sent again")
             started_at = self._tools.clock.now()
+            desk.limiter.sent(permit)
             sent = await Submission(self._tools, self._inbox, desk, permit).exchange(job, provider, request)
             self._tell(desk.limiter, permit, sent)
         finally:
-            desk.limiter.release()
+            desk.limiter.release(permit)
         if sent.answer is not None and sent.answer.status in range(200, 300):
             return await self._answered(job, provider, sent.answer, started_at)
         self._tools.spool.discard(str(job.attempt_id))

@@ -5,16 +5,20 @@ only a second word cuts that short, and what was in flight then is held.
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from orchestrator.engine.backlog import Backlog
 from orchestrator.engine.brake import Crew
 from orchestrator.engine.budget import Shortage
+from orchestrator.engine.callbacks import Callbacks
+from orchestrator.engine.desk import Desk
 from orchestrator.engine.downloader import Downloader
 from orchestrator.engine.extras import Extras
 from orchestrator.engine.inbox import Inbox
+from orchestrator.engine.keeping import Keeper
 from orchestrator.engine.ladder import Ladder
 from orchestrator.engine.poller import Poller
 from orchestrator.engine.queue import Allowance, Queue, Scope
@@ -82,6 +86,9 @@ class Runtime:
         self._extras = Extras(tools)
         self._ladder = Ladder(tools, inbox)
         self._rescuer = Rescuer(tools, scope.batches, inbox, self._ladder, self._poller, self._downloader)
+        self._callbacks = Callbacks(tools, scope.batches, inbox)
+        self._waiting_told = False
+        self._keeper = Keeper(tools.store, tools.news, tools.clock, tools.desks.values())
         self._draining = asyncio.Event()
         self._aborting = asyncio.Event()
         self._join(inbox)
@@ -92,6 +99,9 @@ class Runtime:
         inbox.keep_extra = self._extras.add
         self._ladder.pay_again = self._pay_again
         self._downloader.follow = self._poller.follow
+        self._callbacks.hurry = self._poller.hurry
+        self._callbacks.arrived = self._poller.callbacks_arrive
+        self._callbacks.adoption.settled = self._rescuer.settled
         self._tools.budget.freed = self._wake_queues
         self._tools.stirring.wake = self._wake_queues
         for submitter in self._submitters:
@@ -111,6 +121,15 @@ class Runtime:
         busy = [desk for desk in self._tools.desks.values() if desk.limiter.in_flight]
         return max((desk.longest_submission for desk in busy), default=0.0)
 
+    @property
+    def desks(self) -> Sequence[Desk]:
+        """The accounts at work."""
+        return list(self._tools.desks.values())
+
+    def called(self) -> None:
+        """Look into the calls that were received."""
+        self._callbacks.wake()
+
     def drain(self) -> None:
         """Start nothing new; finish what is paid for."""
         self._draining.set()
@@ -123,10 +142,13 @@ class Runtime:
         self._tools.pulse.beat()
 
     async def run(self) -> Outcome:
-        """Work until the batches are over, every account with work is paused, or a signal came."""
+        """Work until the batches are over, every account with work is paused, or a signal came.
+
+        A cancellation from outside drains, a second one aborts; `CancelledError` goes on once all that is known is written down.
+        """
         work = asyncio.create_task(self._work())
         aborted = asyncio.create_task(self._aborting.wait())
-        await asyncio.wait({work, aborted}, return_when=asyncio.FIRST_COMPLETED)
+        cancelled = await self._outlasting(work, aborted)
         aborted.cancel()
         if not work.done():
             work.cancel()
@@ -135,7 +157,21 @@ class Runtime:
         except asyncio.CancelledError:
             if not self._aborting.is_set():
                 raise
+        if cancelled:
+            raise asyncio.CancelledError
         return self._outcome()
+
+    async def _outlasting(self, *ends: asyncio.Task[Any]) -> bool:
+        """Wait for one of the ends, whoever cancels the waiting; say whether somebody did."""
+        cancelled = False
+        while True:
+            try:
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            except asyncio.CancelledError:
+                (self.abort if cancelled else self.drain)()
+                cancelled = True
+            else:
+                return cancelled
 
     async def _work(self) -> None:
         async with Crew(self._tools.brake) as group:
@@ -148,6 +184,7 @@ class Runtime:
                 await self._rescuer.start()
                 services += [group.create_task(each.run(group), name=type(each).__name__) for each in self._after_rescue()]
                 await self._until_the_end()
+                await self._keeper.end()
                 await self._recount()
             except (Unavailable, OSError) as error:
                 self._tools.brake.pull_for(error)
@@ -155,7 +192,7 @@ class Runtime:
                 service.cancel()  # what they have begun are tasks of the group, and go on
 
     def _after_rescue(self) -> list[Service]:
-        return [self._poller, self._rescuer, self._extras, *self._submitters]
+        return [self._poller, self._rescuer, self._callbacks, self._extras, *self._submitters]
 
     async def _until_the_end(self) -> None:
         version = await self._tools.store.version_of_others()
@@ -168,12 +205,14 @@ class Runtime:
 
     async def _look_around(self, version: int) -> int:
         self._check_disk()
+        await self._keeper.look()
         self._tools.budget.turn_day()
         await self._recount()
         now = await self._tools.store.version_of_others()
         if now != version:
             self._tools.budget.look_again()
             await self._rescuer.look_around()
+            self._callbacks.wake()
             self._wake_queues()
         return now
 
@@ -194,7 +233,17 @@ class Runtime:
     async def _over(self) -> bool:
         if self._tools.brake.reason is not None:
             return True
-        return self._downloader.idle and all(service.idle for service in self._after_rescue())
+        busy = [service for service in (self._downloader, *self._after_rescue()) if not service.idle]
+        if busy == [self._rescuer]:
+            self._tell_of_waiting()
+        return not busy
+
+    def _tell_of_waiting(self) -> None:
+        """Say once why a run that seems to have nothing to do goes on."""
+        waits = self._rescuer.awaited
+        if waits and not self._waiting_told:
+            self._waiting_told = True
+            self._tools.news.tell("awaiting_calls", jobs=len(waits), seconds=round(max(waits)))
 
     def _outcome(self) -> Outcome:
         paused = {desk.name: desk.paused for desk in self._tools.desks.values() if desk.paused is not None}

@@ -8,9 +8,9 @@ from orchestrator.engine.backlog import Backlog
 from orchestrator.engine.desk import Desk
 from orchestrator.engine.inbox import Inbox
 from orchestrator.engine.inputs import InputRoom, UploadFailed
-from orchestrator.engine.limiter import Permit
 from orchestrator.engine.own_images import InputChanged
 from orchestrator.engine.parents import Unfit
+from orchestrator.engine.permit import Permit
 from orchestrator.engine.queue import Queue
 from orchestrator.engine.tools import Tools
 from orchestrator.jobs.failures import ErrorCode, Failure
@@ -40,22 +40,27 @@ class Submitter:
     async def run(self, group: asyncio.TaskGroup) -> None:
         """Send jobs until cancelled; each is a task of `group`, and goes on when this ends."""
         while True:
-            job = await self._queue.next()
-            permit = await self._permit()
+            job, permit = await self._turn(await self._queue.next())
             self._desk.handed.add(job.id)
             group.create_task(self._serve(job, permit), name=f"submit {job.key}")
 
-    async def _permit(self) -> Permit:
+    async def _turn(self, job: Job) -> tuple[Job, Permit]:
+        """Wait until a job may go; return it, or a smaller one that goes before it without making it wait longer."""
+        limiter = self._desk.limiter
         while True:
-            if self._has_room(for_one_more=True):
-                permit = await self._desk.limiter.acquire()
-                if self._has_room(for_one_more=False):  # much may have happened while the gate was closed
-                    return permit
-                self._desk.limiter.release()
-            await self._tools.pulse.next()
+            if not self._has_room():
+                await self._tools.pulse.next()
+                continue
+            permit = limiter.take(job.spec.request_n)
+            if permit is not None:
+                return job, permit
+            if (spare := limiter.spare(job.spec.request_n)) and (smaller := self._queue.pass_by(job, spare)) is not None:
+                job = smaller
+            else:
+                await limiter.change(job.spec.request_n)
 
-    def _has_room(self, *, for_one_more: bool) -> bool:
-        if self._desk.paused is not None or not self._desk.room(for_one_more=for_one_more):
+    def _has_room(self) -> bool:
+        if self._desk.paused is not None or not self._desk.has_room:
             return False
         return not self._backlog.full(self._expected())
 
@@ -66,7 +71,7 @@ class Submitter:
         try:
             after = await self._submit(job, permit)
         finally:
-            self._desk.limiter.release()
+            self._desk.limiter.release(permit)
         if after is not None and after.state is State.PENDING:
             self._queue.put_back(after)
         elif after is not None and after.state is State.UNCERTAIN:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from orchestrator.engine.brake import Brake
 from orchestrator.engine.budget import Budget
+from orchestrator.engine.callback_paths import CallbackPaths
 from orchestrator.engine.desk import Desk
 from orchestrator.engine.news import News
 from orchestrator.engine.pulse import Pulse
@@ -53,6 +54,8 @@ class Tools:
     brake: Brake
     out: Path
     redact: Redactor
+    callback_paths: CallbackPaths
+    """Where providers are told to call."""
     worker: str
     """Who writes the attempts, for the history."""
 

@@ -46,6 +46,8 @@ class ErrorCode(StrEnum):
     UNSAFE_RESULT = "unsafe_result"
     INPUT_CHANGED = "input_changed"
     UPLOAD_FAILED = "upload_failed"
+    UPLOAD_FORGOTTEN = "upload_forgotten"
+    CONVERSATION_FORGOTTEN = "conversation_forgotten"
     OVERCHARGED = "overcharged"
     GIVEN_UP = "given_up"
     PARENT_FAILED = "parent_failed"

@@ -36,6 +36,8 @@ class Output:
     base64: str | None = field(default=None, repr=False)
     """Base64 text or data URL; a long one is the spool's marker for where it lies."""
     revised_prompt: str | None = field(default=None, repr=False)
+    remote_id: str | None = None
+    """The provider's own name of this image, by which a later request can go on with it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +48,8 @@ class Report:
     word: str | None = None
     """The provider's own status word."""
     remote_id: str | None = None
+    attempt_id: str | None = None
+    """Our own reference, where the provider repeats it."""
     outputs: tuple[Output, ...] = ()
     completed_at: float | None = None
     """Unix seconds, by the provider's clock."""

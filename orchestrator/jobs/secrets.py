@@ -18,6 +18,8 @@ _CERTAIN = re.compile(
 """What can hardly be anything else: enough to refuse it even in a prompt, where a desk-organizer or a flag bearer may stand."""
 _NAMED = re.compile(r"""(?i)((?:authorization|api[-_]?key|x-api-token)["']?\s*[:=]\s*["']?)(?!bearer\b|\*)[^\s"',;}]+""")
 _QUERY = re.compile(r"(https?://[^\s?\"'<>]+)\?[^\s\"'<>]+")
+_TOKEN = re.compile(r"(/(?:hooks|references)/[\w-]+/)[\w-]{16,}")
+"""The path on which an attempt is called back, or a reference fetched: who knows it may do so."""
 _USER = re.compile(r"(\w://)[^\s/@\"'<>]+@")
 _SHORTEST = 6
 """Shorter values are not searched for: they would blot out ordinary words."""
@@ -60,7 +62,7 @@ class Redactor:
             text = text.replace(value, _HIDDEN)
         for value in self._values:
             text = _without_beginning(text, value)
-        text = _TELLTALE.sub(_HIDDEN, text)
+        text = _TELLTALE.sub(_HIDDEN, _TOKEN.sub(rf"\1{_HIDDEN}", text) if "/" in text else text)
         if "://" in text:
             text = _USER.sub(rf"\1{_HIDDEN}@", _QUERY.sub(rf"\1?{_HIDDEN}", text))
         return _NAMED.sub(rf"\1{_HIDDEN}", text) if ":" in text or "=" in text else text

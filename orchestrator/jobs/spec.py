@@ -89,6 +89,11 @@ class JobSpec:
         return replace(self, n=1) if self.fan_out else self
 
     @property
+    def request_n(self) -> int:
+        """How many images one request of the job asks for."""
+        return 1 if self.fan_out else self.n
+
+    @property
     def requests(self) -> int:
         """How many requests the job takes."""
         return self.n if self.fan_out else 1

@@ -1,6 +1,6 @@
 """The receipt: what was asked, what came, what it cost, what failed and why."""
 
-from orchestrator.manifest.export import STANDARD_OUTPUT, Form, export
+from orchestrator.manifest.export import STANDARD_OUTPUT, Form, check_place, export, write_manifest
 from orchestrator.manifest.rows import ManifestAttempt, ManifestCost, ManifestError, ManifestImage, ManifestJob
 
 __all__ = [
@@ -11,5 +11,7 @@ __all__ = [
     "ManifestError",
     "ManifestImage",
     "ManifestJob",
+    "check_place",
     "export",
+    "write_manifest",
 ]

@@ -1,7 +1,7 @@
 """The manifest as CSV: flat, one row per image, safe to open in a spreadsheet."""
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import TextIO
 
@@ -23,18 +23,21 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
 
 
 class Table:
-    """Writes rows to a text file opened with `newline=""`."""
+    """Writes rows to a text file opened with `newline=""`; `show` is done to each cell."""
 
-    def __init__(self, file: TextIO, meta_names: Sequence[str]) -> None:
-        self._meta_names = tuple(meta_names)
+    def __init__(self, file: TextIO, meta_names: Sequence[str], show: Callable[[str], str] = str) -> None:
+        self._meta_names, self._show = tuple(meta_names), show
         self._writer = csv.writer(file, quoting=csv.QUOTE_ALL)
-        self._writer.writerow([*COLUMNS, *(_cell(f"meta.{name}") for name in self._meta_names)])
+        self._write([*COLUMNS, *(f"meta.{name}" for name in self._meta_names)])
 
     def add(self, job: ManifestJob) -> None:
         """Write one row for each image of the job, or one without an image; the first alone says what the job cost."""
         for number, image in enumerate(job.images or (None,)):
             cost = job.cost if number == 0 else _TOLD_ABOVE
-            self._writer.writerow([_cell(value) for value in self._values(job, image, cost)])
+            self._write(self._values(job, image, cost))
+
+    def _write(self, values: Iterable[Json]) -> None:
+        self._writer.writerow([self._show(_cell(value)) for value in values])
 
     def end(self) -> None:
         """Write what stands behind the last row: nothing."""

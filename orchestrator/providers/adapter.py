@@ -16,6 +16,7 @@ from orchestrator.providers.hosts import at_home, in_simulation
 from orchestrator.providers.image_checks import image_findings
 from orchestrator.providers.price_list import own_price
 from orchestrator.providers.prices import Asked, Price
+from orchestrator.providers.rules import ImageRule
 
 
 class CatalogAdapter:
@@ -40,11 +41,16 @@ class CatalogAdapter:
         yield from check.findings()
         yield from image_findings(check)
 
-    def image_limits(self, spec: JobSpec, *, mask: bool) -> ImageLimits:
+    def image_limits(self, spec: JobSpec, account: AccountSettings, *, mask: bool) -> ImageLimits:
         """Return what the job's model takes as reference, or as mask."""
         rules = self.api.rules(spec.model)
-        rule = rules.mask if mask else rules.references
-        return ImageLimits() if rule is None else ImageLimits(formats=rule.formats, most_bytes=rule.most_bytes, urls=rule.urls)
+        rule = (rules.mask if mask else rules.references) or ImageRule()
+        urls = rule.urls and self.takes_urls(account)
+        return ImageLimits(formats=rule.formats, most_bytes=rule.most_bytes, urls=urls)
+
+    def takes_urls(self, account: AccountSettings) -> bool:  # noqa: ARG002 - for adapters whose requests have several forms
+        """Say whether the account's requests have a place for the URL of an image."""
+        return True
 
     def estimate(self, spec: JobSpec, account: AccountSettings) -> Estimate:
         """Return what a job should and could cost. At a relay only the account's own prices count."""

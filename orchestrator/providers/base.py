@@ -5,17 +5,18 @@ asked for; the engine does the rest. Its words and codes map through tables that
 adds one through the entry-point group `orchestrator.providers`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from orchestrator.jobs.accounts import AccountSettings
-from orchestrator.jobs.failures import Failure
+from orchestrator.jobs.failures import ErrorCode, Failure
 from orchestrator.jobs.places import FieldPath, Severity
 from orchestrator.jobs.reports import Report
 from orchestrator.jobs.spec import JobSpec, Json
+from orchestrator.providers.signatures import Signing
 from orchestrator.transport.messages import Answer, Request
 
 
@@ -99,6 +100,16 @@ class Previous:
     """The whole earlier turn."""
     image_call_id: str | None = None
     """One image of it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Turn:
+    """An earlier job that was sent to the same API by the same account, as far as its conversation goes."""
+
+    params: Mapping[str, Json]
+    """Fields that were sent beside the job's own, `extra` among them."""
+    response_id: str | None = None
+    image_call_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -214,7 +225,7 @@ class ImageLimits:
 class LimitsProvider(Protocol):
     """A wire format that knows what images its models take."""
 
-    def image_limits(self, spec: JobSpec, *, mask: bool) -> ImageLimits:
+    def image_limits(self, spec: JobSpec, account: AccountSettings, *, mask: bool) -> ImageLimits:
         """Return the limits of a job's references, or of its mask."""
 
 
@@ -241,6 +252,22 @@ class UploadProvider(Protocol):
 
 
 @runtime_checkable
+class ConversationProvider(Protocol):
+    """A wire format in which a job can go on where an earlier one ended."""
+
+    def previous(self, turn: Turn, account: AccountSettings) -> Previous | None:
+        """Return how a request names an earlier turn; None when the API did not keep it."""
+
+
+@runtime_checkable
+class ForgetfulProvider(Protocol):
+    """A wire format whose refusals can mean that the API no longer has what it was given earlier."""
+
+    forgotten: Mapping[str, ErrorCode]
+    """Its own error code -> `UPLOAD_FORGOTTEN` or `CONVERSATION_FORGOTTEN`."""
+
+
+@runtime_checkable
 class CancelProvider(Protocol):
     """A wire format in which a running task can be stopped."""
 
@@ -263,8 +290,21 @@ class StreamProvider(Protocol):
 class WebhookProvider(Protocol):
     """A wire format whose tasks call back."""
 
+    signing: Signing
+    """How its calls are signed; where they are, a request names a URL only once the account's key for that is known."""
+    endpoint: str
+    """What the project-wide path `/hooks/ENDPOINT` is called."""
+
     def read_webhook(self, headers: Mapping[str, str], body: bytes) -> Report:
         """Read a call. It is a hint: state changes only after an authenticated look at the task."""
+
+
+@runtime_checkable
+class RecognisingProvider(Protocol):
+    """A wire format whose tasks show what they were ordered with."""
+
+    def is_task_of(self, answer: Answer, spec: JobSpec, is_our_path: Callable[[str], bool]) -> bool:
+        """Say whether the answer about a task proves it to be of this job; `is_our_path` knows the URL of its attempt."""
 
 
 @runtime_checkable
@@ -273,6 +313,7 @@ class Family(Protocol):
 
     id: str
     members: tuple[str, ...]
+    """The first is where jobs go that need nothing special."""
     default_base_url: str
     default_key_variable: str
 

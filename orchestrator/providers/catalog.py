@@ -19,6 +19,7 @@ from orchestrator.providers.prices import Price
 from orchestrator.providers.rules import ImageRule, ValueRule, read_images, read_value
 from orchestrator.providers.section import Section, day, text, text_by_name, texts, whole
 from orchestrator.providers.sizes import SizeRule, read_sizes
+from orchestrator.providers.tiers import Tier, read_tiers
 
 _ANY_NUMBER = ValueRule(kind="whole", least=1)
 _ANY_IMAGES = ImageRule()
@@ -54,11 +55,16 @@ class Api:
     """Everything known of one adapter's API."""
 
     id: str
+    part_of: str | None = None
+    """The adapter that these rules belong to, where it has more than one endpoint; else they belong to the adapter `id`."""
+    when: str | None = None
+    """By which setting of the account that endpoint is reached."""
     hosts: frozenset[str] = frozenset()
     """The provider's own hosts; elsewhere a relay answers, with names and prices of its own."""
     unlisted: Model
     models: Mapping[str, Model] = field(default_factory=dict)
     """By name and by snapshot."""
+    tiers: Mapping[str, Tier] = field(default_factory=dict)
     mainline: Mapping[str, Mainline] = field(default_factory=dict)
     """Text models that call the image models, by name and by snapshot; the first is the one to use unless told otherwise."""
 
@@ -101,7 +107,8 @@ class Catalog:
 
 
 def _read_api(section: Section, name: str) -> Api:
-    hosts = section.read("hosts", texts) or ()
+    hosts, part_of, when = section.read("hosts", texts) or (), section.read("part_of", text), section.read("when", text)
+    tiers = read_tiers(section.section("tiers"))
     unlisted = _read_model(section.section("unlisted") or Section(None, name), "unlisted", Model(name="unlisted"))
     models: dict[str, Model] = {}
     for model_name, inner in (section.section("models") or Section(None, name)).sections():
@@ -112,7 +119,16 @@ def _read_api(section: Section, name: str) -> Api:
         text_model = read_mainline(inner, text_name)
         mainline |= dict.fromkeys((text_name, *text_model.snapshots), text_model)
     section.close()
-    return Api(id=name, hosts=frozenset(hosts), unlisted=unlisted, models=models, mainline=mainline)
+    return Api(
+        id=name,
+        part_of=part_of,
+        when=when,
+        hosts=frozenset(hosts),
+        unlisted=unlisted,
+        models=models,
+        tiers=tiers,
+        mainline=mainline,
+    )
 
 
 def _read_model(section: Section, name: str, base: Model) -> Model:

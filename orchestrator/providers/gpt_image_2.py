@@ -16,21 +16,12 @@ from orchestrator.providers.base import Capabilities, FileInput, Finding, Input,
 from orchestrator.providers.fields import json_body, optional_fields, size_field
 from orchestrator.providers.hints import did_you_mean, said
 from orchestrator.providers.prices import Asked, Price
-from orchestrator.providers.sizes import SizeList, pair
+from orchestrator.providers.sizes import SizeList, SizeRule
 from orchestrator.providers.task_answers import FollowsTasks, path_findings, read_images_or_task
 from orchestrator.transport.messages import Answer, Request, joined
 
 GENERATIONS = "/v1/images/generations"
 EDITS = "/v1/images/edits"
-
-SIZES = MappingProxyType(
-    {
-        "1K": ("1024x768", "768x1024", "1024x1024", "1536x864", "864x1536"),
-        "2K": ("1920x1080", "1080x1920", "1536x1536"),
-        "4K": ("2048x2048", "3840x2160", "2160x3840"),
-    }
-)
-"""The sizes the documents list; which ones are enabled, and which others are, depends on the relay and the account."""
 
 DEFAULT_QUALITY = "medium"
 DEFAULT_DELIVERY = "url"
@@ -76,9 +67,10 @@ class GptImage2(FollowsTasks, CatalogAdapter):
             yield Finding(path=("account",), message=message)
         yield from super().validate(spec, account)
         yield from path_findings(account)
-        yield from _size_findings(spec, account)
+        yield from _size_findings(spec, account, self.api.rules(spec.model).size)
         if spec.model not in self.api.models:
-            message = f"model should be gpt-image-2 ({self.id}); got {said(spec.model)}, which is sent as it is"
+            known = ", ".join(self.api.models)
+            message = f"model should be {known} ({self.id}); got {said(spec.model)}, which is sent as it is"
             yield Finding(path=("model",), message=message, severity=Severity.WARNING)
         if spec.mask and account.options.get("mask_form", "none") == "none":
             message = f"a mask is not documented ({self.id}); if the relay takes one, set options.mask_form to string or object"
@@ -115,31 +107,23 @@ class GptImage2(FollowsTasks, CatalogAdapter):
         return replace(asked, variant=asked.variant or DEFAULT_QUALITY) if price.by == "quality" else asked
 
 
-def _size_findings(spec: JobSpec, account: AccountSettings) -> Iterator[Finding]:
+def _size_findings(spec: JobSpec, account: AccountSettings, rule: SizeRule | None) -> Iterator[Finding]:
+    """Yield what the catalog's list leaves open: a size is required, and one that is not listed depends on the account."""
     more = account.options.get("sizes", [])
     if not isinstance(more, list) or not all(isinstance(size, str) and _PIXELS.fullmatch(size) for size in more):
         yield Finding(path=("account",), message=f"options.sizes must list sizes such as 1024x768; got {said(more)}")
         return
-    known = SizeList(values=(*(size for sizes in SIZES.values() for size in sizes), *more))
-    size = (spec.size or "").strip()
-    where = f"({spec.provider} {spec.model})"
+    listed = rule.values if isinstance(rule, SizeList) else ()
+    known = SizeList(values=(*listed, *more))
+    size, where = (spec.size or "").strip(), f"({spec.provider} {spec.model})"
     if not size:
         yield Finding(path=("size",), message=f"size is missing: it has no default {where}; use {known.wanted}")
-    elif known.allows(size):
-        return
-    elif _PIXELS.fullmatch(size):
+    elif not known.allows(size) and _PIXELS.fullmatch(size):
         message = (
-            f"size {size} is not in the relay's list {where}{_nearest(known, size)}; "
+            f"size {size} is not in the relay's list {where}{did_you_mean(known.nearest(size))}; "
             "if your account has it enabled, name it in the account's options.sizes"
         )
         yield Finding(path=("size",), message=message, severity=Severity.WARNING)
-    else:
-        yield Finding(path=("size",), message=f"size must be {known.wanted} {where}; got {said(size)}{_nearest(known, size)}")
-
-
-def _nearest(known: SizeList, size: str) -> str:
-    edges = pair(size)
-    return did_you_mean(known.nearest(size) if edges is None or all(edges) else None)
 
 
 def _images(order: Order) -> dict[str, Json]:

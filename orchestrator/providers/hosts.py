@@ -1,6 +1,7 @@
 """Whose host an account talks to. A relay has models and prices of its own, whatever it calls them."""
 
 import ipaddress
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from orchestrator.jobs.accounts import SIMULATOR, AccountSettings
@@ -22,8 +23,13 @@ def at_home(account: AccountSettings, api: Api) -> bool:
 
 def in_simulation(account: AccountSettings) -> bool:
     """Whether an account talks to this machine only: a simulator charges what the provider it plays would charge."""
-    host = host_of(account.base_url)
-    if account.base_url == SIMULATOR or host == "localhost":
+    return _is_here(account.base_url)
+
+
+@lru_cache(maxsize=256)
+def _is_here(base_url: str) -> bool:
+    host = host_of(base_url)
+    if base_url == SIMULATOR or host == "localhost":
         return True
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from orchestrator.jobs.places import FieldPath, Severity
-from orchestrator.jobs.spec import LocalImage, ParentImage, Reference
+from orchestrator.jobs.spec import JobSpec, LocalImage, ParentImage, Reference
 from orchestrator.providers.base import Finding
 from orchestrator.providers.checks import Check
 from orchestrator.providers.rules import ImageRule
@@ -38,6 +38,8 @@ def _mask(check: Check, mask: Reference) -> Iterator[Finding]:
         yield Finding(path=("mask",), message=f"a mask cannot be sent {check.where}")
         return
     yield from _image(check, rule, mask, ("mask",), "mask")
+    if check.spec.continues is not None and not _is_edit(check.spec):
+        return  # it covers the image that is gone on with, which only the API knows
     if not check.spec.references:
         message = f"a mask without a reference has nothing to cover {check.where}"
         yield Finding(path=("mask",), message=message, severity=Severity.WARNING)
@@ -45,6 +47,12 @@ def _mask(check: Check, mask: Reference) -> Iterator[Finding]:
     first = check.spec.references[0]
     if rule.same_size and isinstance(mask, LocalImage) and isinstance(first, LocalImage):
         yield from _same_size(check, mask, first)
+
+
+def _is_edit(spec: JobSpec) -> bool:
+    """Whether a job goes on with another one by showing its image first."""
+    first = next(iter(spec.references), None)
+    return isinstance(first, ParentImage) and first.job == spec.continues
 
 
 def _same_size(check: Check, mask: LocalImage, first: LocalImage) -> Iterator[Finding]:
@@ -59,8 +67,6 @@ def _image(check: Check, rule: ImageRule, image: Reference, path: FieldPath, lab
         yield from _file(check, rule, image, path, label)
     elif isinstance(image, ParentImage):
         return  # nobody knows yet what it will be; it is checked when it is there
-    elif not rule.urls:
-        yield Finding(path=path, message=f"{label} must be a local file {check.where}; got a URL")
     elif not image.url.lower().startswith(("http://", "https://")):
         yield Finding(path=path, message=f"{label} must be a file or an http(s) URL {check.where}")
 

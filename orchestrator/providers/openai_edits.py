@@ -33,12 +33,19 @@ class OpenAIEdits(OpenAIFiles, OpenAIAdapter):
     def validate(self, spec: JobSpec, account: AccountSettings) -> Iterator[Finding]:
         """Yield everything that would be refused or is doubtful, before anything is sent."""
         yield from super().validate(spec, account)
-        images = _images(spec)
-        has_url = any(isinstance(image, RemoteImage) for _, image in images)
-        if _is_json(account, has_url=has_url):
-            yield from self._json_findings(spec, account, images)
+        if _is_json(account, has_url=self._has_url(spec, account)):
+            yield from self._json_findings(spec, account, _images(spec))
         else:
-            yield from _form_findings(spec, account, images)
+            yield from _form_findings(spec, account)
+
+    def takes_urls(self, account: AccountSettings) -> bool:
+        """Say whether a URL goes as it is: into a form only what it shows can go."""
+        return _is_json(account, has_url=True)
+
+    def _has_url(self, spec: JobSpec, account: AccountSettings) -> bool:
+        groups = ((False, spec.references), (True, (spec.mask,)))
+        remote = [mask for mask, images in groups if any(isinstance(image, RemoteImage) for image in images)]
+        return any(self.image_limits(spec, account, mask=mask).urls for mask in remote)
 
     def _json_findings(
         self, spec: JobSpec, account: AccountSettings, images: Sequence[tuple[FieldPath, Reference]]
@@ -92,10 +99,7 @@ def _is_json(account: AccountSettings, *, has_url: bool) -> bool:
     return form == "json" or (form == "auto" and (has_url or by_file_id(account)))
 
 
-def _form_findings(spec: JobSpec, account: AccountSettings, images: Sequence[tuple[FieldPath, Reference]]) -> Iterator[Finding]:
-    for path, image in images:
-        if isinstance(image, RemoteImage):
-            yield Finding(path=path, message="a URL cannot stand in a multipart form; set edit_body: auto on the account")
+def _form_findings(spec: JobSpec, account: AccountSettings) -> Iterator[Finding]:
     if by_file_id(account):
         yield Finding(path=("account",), message="a file id cannot stand in a multipart form; set edit_body: auto on the account")
     if "moderation" in {**account.params, **spec.params}:

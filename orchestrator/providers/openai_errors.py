@@ -1,6 +1,8 @@
 """What OpenAI's errors mean (providers.md 5.1), also at relays that imitate them."""
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from orchestrator.jobs.failures import ErrorCode, Failure
@@ -27,6 +29,8 @@ ERRORS: Mapping[str, ErrorCode] = MappingProxyType(
         "unsupported_country_region_territory": ErrorCode.BAD_KEY,
         # The address is right and the model's name is not: no first contact with a wrong base_url.
         "model_not_found": ErrorCode.INVALID_REQUEST,
+        "image_file_not_found": ErrorCode.INVALID_REQUEST,
+        "previous_response_not_found": ErrorCode.INVALID_REQUEST,
         "rate_limit_exceeded": ErrorCode.THROTTLED,
         "slow_down": ErrorCode.THROTTLED,
         "server_error": ErrorCode.SERVER_ERROR,
@@ -35,10 +39,22 @@ ERRORS: Mapping[str, ErrorCode] = MappingProxyType(
 )
 """Error code or type -> our code. `invalid_request_error` is missing on purpose: its status says more."""
 
+FORGOTTEN: Mapping[str, ErrorCode] = MappingProxyType(
+    {
+        "image_file_not_found": ErrorCode.UPLOAD_FORGOTTEN,
+        "previous_response_not_found": ErrorCode.CONVERSATION_FORGOTTEN,
+    }
+)
+"""Error code -> what of ours is no longer there."""
+
+_NO_FILE = re.compile(r"no such file object", re.IGNORECASE)
+
 
 def read_failure(answer: Answer, catalog: Catalog) -> Failure:
     """Return why an answer outside 2xx came, whatever its shape; never raises."""
     body = read_error(answer)
+    if body.code is None and _NO_FILE.search(body.message):
+        body = replace(body, code="image_file_not_found")
     hint = None
     if "model_not_found" in body.words and (found := catalog.successor(body.message)):
         hint = f"{found[0]} is retired; use {found[1]}"

@@ -7,6 +7,7 @@ from orchestrator.jobs.spec import Json
 from orchestrator.providers.base import FileInput, Input, UrlInput
 from orchestrator.providers.data_url import data_url
 from orchestrator.providers.fields import text_part
+from orchestrator.providers.openai_errors import FORGOTTEN
 from orchestrator.transport.messages import Answer, Part, Request, Unreadable, joined, shown
 
 PATH = "/v1/files"
@@ -18,6 +19,8 @@ _ADDRESS = re.compile(r"(https?|data):", re.IGNORECASE)
 
 class OpenAIFiles:
     """The upload side of an adapter whose requests may name files by id."""
+
+    forgotten = FORGOTTEN
 
     def upload_request(self, file: FileInput, account: AccountSettings) -> Request:
         """Return the free request that uploads one reference or mask."""

@@ -17,7 +17,7 @@ from orchestrator.jobs.reports import Report
 from orchestrator.jobs.spec import JobSpec, Json, LocalImage
 from orchestrator.providers import data_url, openai_errors, openai_responses_stream
 from orchestrator.providers.adapter import CatalogAdapter
-from orchestrator.providers.base import Capabilities, Estimate, Finding, Inputs, Order, Preview, Shape
+from orchestrator.providers.base import Capabilities, Estimate, Finding, Inputs, Order, Preview, Previous, Shape, Turn
 from orchestrator.providers.fields import json_body
 from orchestrator.providers.hosts import at_home
 from orchestrator.providers.mainline import Mainline
@@ -26,11 +26,14 @@ from orchestrator.providers.openai_files import REFERENCES, OpenAIFiles, by_file
 from orchestrator.providers.openai_responses_answers import read_response
 from orchestrator.providers.openai_responses_request import MODES, body_of, mode_of
 from orchestrator.providers.openai_streaming import with_previews
+from orchestrator.providers.openai_webhooks import OpenAIWebhooks
 from orchestrator.providers.price_list import own_price
-from orchestrator.providers.prices import prompt_tokens
+from orchestrator.providers.prices import Asked, Price, prompt_tokens
 from orchestrator.transport.messages import Answer, Request, joined
 
 PATH = "/v1/responses"
+CONVERSATIONS = ("response", "image_call")
+"""Values of the account option `conversation`; the first is the default."""
 _OWN = "it is written by the adapter"
 _SEEN = {"likely": 1000, "worst": 3000}
 """Our guess at the tokens that the text model reads for each image, itself included for the tool's own description."""
@@ -38,7 +41,7 @@ _WRITTEN = {"likely": 300, "worst": 5000}
 """Our guess at the tokens that it thinks and writes before it calls the tool."""
 
 
-class OpenAIResponses(OpenAIFiles, CatalogAdapter):
+class OpenAIResponses(OpenAIFiles, OpenAIWebhooks, CatalogAdapter):
     """The adapter `openai-responses`."""
 
     id = "openai-responses"
@@ -65,8 +68,12 @@ class OpenAIResponses(OpenAIFiles, CatalogAdapter):
     )
 
     def options(self) -> Mapping[str, tuple[Json, ...] | type]:
-        """Return the account options: `mode`, how the answer comes, and `references`, how local images get there."""
-        return {"mode": tuple(MODES), "references": REFERENCES}
+        """Return the account options.
+
+        `mode` says how the answer comes, `references` how local images get there, and `conversation` by what a job goes on where
+        another one ended: by the whole response, or by its image alone.
+        """
+        return {"mode": tuple(MODES), "references": REFERENCES, "conversation": CONVERSATIONS}
 
     def validate(self, spec: JobSpec, account: AccountSettings) -> Iterator[Finding]:
         """Yield everything that would be refused or is doubtful, before anything is sent."""
@@ -74,7 +81,7 @@ class OpenAIResponses(OpenAIFiles, CatalogAdapter):
         yield from output_findings(spec, account)
         yield from self._model_findings(spec, account)
         yield from _mode_findings(spec, account)
-        if spec.n > 1:
+        if type(spec.n) is int and spec.n > 1:
             message = f"one call makes one image (openai-responses {spec.model}); got n {spec.n} - set fan_out: true on the job"
             yield Finding(path=("n",), message=message)
         if not by_file_id(account):
@@ -100,6 +107,14 @@ class OpenAIResponses(OpenAIFiles, CatalogAdapter):
         elif known.retires and known.retires <= self._today() and not account.allow_retired:
             message = f"mainline_model {name} was shut down on {known.retires}; use {known.successor}"
             yield Finding(path=path, message=message)
+
+    def previous(self, turn: Turn, account: AccountSettings) -> Previous | None:
+        """Return how a request names an earlier turn; None for one that was not to be stored."""
+        if turn.params.get("store") is False:
+            return None
+        if turn.image_call_id is not None and account.options.get("conversation") == "image_call":
+            return Previous(image_call_id=turn.image_call_id)
+        return None if turn.response_id is None else Previous(response_id=turn.response_id)
 
     def submission(self, order: Order) -> Request:
         """Return the paid request, in the mode that the account asks for."""
@@ -161,6 +176,14 @@ class OpenAIResponses(OpenAIFiles, CatalogAdapter):
             drawn = None if each is None else each * len(report.outputs)
         return _sum(drawn, self._mainline(spec, account).cost(report.usage))
 
+    def _asked(self, price: Price, spec: JobSpec, account: AccountSettings) -> Asked:
+        return replace(super()._asked(price, spec, account), images_in=self._shown(spec))
+
+    @staticmethod
+    def _shown(spec: JobSpec) -> int:
+        """Return how many images are looked at; of a conversation at least the one it goes on with."""
+        return len(spec.references) + (spec.mask is not None) + (spec.continues is not None)
+
     def _mainline_name(self, spec: JobSpec, account: AccountSettings) -> str:
         return str({**account.params, **spec.params}.get("mainline_model") or next(iter(self.api.mainline)))
 
@@ -169,7 +192,7 @@ class OpenAIResponses(OpenAIFiles, CatalogAdapter):
         return self.api.mainline.get(name) or Mainline(name=name)
 
     def _talk(self, spec: JobSpec, account: AccountSettings, case: str, prompt: int) -> Decimal | None:
-        shown = 1 + len(spec.references) + (spec.mask is not None)
+        shown = 1 + self._shown(spec)
         return self._mainline(spec, account).cost({"input_tokens": prompt + shown * _SEEN[case], "output_tokens": _WRITTEN[case]})
 
 

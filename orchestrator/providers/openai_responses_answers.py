@@ -91,10 +91,14 @@ def _items(body: Mapping[str, Json], kind: str) -> list[Mapping[str, Json]]:
 def _images(body: Mapping[str, Json]) -> tuple[Output, ...]:
     calls = _items(body, "image_generation_call")
     return tuple(
-        Output(base64=call["result"], revised_prompt=prompt if isinstance(prompt := call.get("revised_prompt"), str) else None)
+        Output(base64=call["result"], revised_prompt=_text_of(call, "revised_prompt"), remote_id=_text_of(call, "id"))
         for call in calls
         if isinstance(call.get("result"), str) and call["result"]
     )
+
+
+def _text_of(call: Mapping[str, Json], name: str) -> str | None:
+    return found if isinstance(found := call.get(name), str) else None
 
 
 def _usage(body: Mapping[str, Json]) -> dict[str, Json]:

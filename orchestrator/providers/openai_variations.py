@@ -4,6 +4,7 @@ OpenAI has shut down the only model that makes them; relays may still serve it.
 """
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from orchestrator.jobs.accounts import AccountSettings
 from orchestrator.jobs.failures import Failure
@@ -28,7 +29,7 @@ class OpenAIVariations(FollowsTasks, CatalogAdapter):
     capabilities = Capabilities(shape=Shape.SYNCHRONOUS, inputs=Inputs.CONTENT)
     default_base_url = BASE_URL
     default_key_variable = KEY_VARIABLE
-    reserved = RESERVED
+    reserved = MappingProxyType({name: why for name, why in RESERVED.items() if name not in ("stream", "partial_images")})
 
     def options(self) -> Mapping[str, tuple[Json, ...] | type]:
         """Return the account options: `task_path`, where a task is asked for that came instead of images."""

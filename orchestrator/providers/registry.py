@@ -21,6 +21,7 @@ from orchestrator.providers.openai_fields import BASE_URL, KEY_VARIABLE
 from orchestrator.providers.openai_images import OpenAIImages
 from orchestrator.providers.openai_responses import OpenAIResponses
 from orchestrator.providers.openai_variations import OpenAIVariations
+from orchestrator.providers.tiers import Tier
 from orchestrator.providers.toapis import ToApis
 from orchestrator.providers.ttapi import TtapiFamily
 from orchestrator.providers.ttapi_4o import Ttapi4o
@@ -38,15 +39,17 @@ class UnknownProvider(Exception):
 
 
 class OpenAIFamily:
-    """Everything behind one OpenAI key: jobs with images go to the edits, all others to the generations."""
+    """Everything behind one OpenAI key: jobs that continue others go to the responses, others with images to the edits."""
 
     id = "openai"
-    members: tuple[str, ...] = (OpenAIImages.id, OpenAIEdits.id)
+    members: tuple[str, ...] = (OpenAIImages.id, OpenAIEdits.id, OpenAIResponses.id)
     default_base_url = BASE_URL
     default_key_variable = KEY_VARIABLE
 
     def route(self, spec: JobSpec) -> str:
         """Return the id of the member for this job."""
+        if spec.continues is not None:
+            return OpenAIResponses.id
         return OpenAIEdits.id if spec.references or spec.mask else OpenAIImages.id
 
 
@@ -121,12 +124,18 @@ class Registry:
             return found
         return self.provider(spec.endpoint or found.route(spec))
 
-    def shape(self, identifier: str, options: Mapping[str, Json]) -> Shape:
-        """Return how the provider answers an account with these options; a family has tasks as soon as one member has."""
+    def neighbours(self, identifier: str) -> tuple[Provider, ...]:
+        """Return the adapters among which a provider routes its jobs: itself alone, unless it is a family."""
         found = self.get(identifier)
-        members = [found] if isinstance(found, Provider) else [self.provider(member) for member in found.members]
-        tasks = any(member.capabilities.shape_for(options) is Shape.TASK for member in members)
-        return Shape.TASK if tasks else Shape.SYNCHRONOUS
+        return (found,) if isinstance(found, Provider) else tuple(self.provider(member) for member in found.members)
+
+    def tiers(self, identifier: str) -> Mapping[str, Tier]:
+        """Return the tiers that a provider sorts its accounts in."""
+        return {name: tier for each in self.neighbours(identifier) for name, tier in self.catalog.api(each.id).tiers.items()}
+
+    def shape(self, identifier: str, options: Mapping[str, Json]) -> Shape:
+        """Return how the provider answers an account with these options; of a family, its first member, who gets most jobs."""
+        return self.neighbours(identifier)[0].capabilities.shape_for(options)
 
     def known_hosts(self, identifier: str) -> frozenset[str]:
         """Return the provider's own hosts: where a batch file may send its key without being trusted."""

@@ -38,7 +38,7 @@ class ValueRule:
             return f"one of {', '.join(str(value) for value in self.values)}"
         if self.kind == "whole":
             return f"a whole number{_bounds(self.least, self.most)}"
-        return "true or false" if self.kind == "flag" else "text"
+        return {"flag": "true or false", "text": "text"}.get(self.kind or "", "any value")
 
     def allows(self, value: Json) -> bool:
         """Whether a value may be sent."""

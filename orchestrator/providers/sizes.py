@@ -5,16 +5,18 @@ import re
 from dataclasses import dataclass
 
 from orchestrator.providers.hints import closest
-from orchestrator.providers.section import Expected, Section, texts, whole
+from orchestrator.providers.section import Expected, Section, flag, texts, whole
 
 _PAIR = re.compile(r"([1-9]\d{0,4})([x:])([1-9]\d{0,4})")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SizeList:
-    """These sizes and no others."""
+    """These sizes; others only where the list is open."""
 
     values: tuple[str, ...]
+    open: bool = False
+    """Whether accounts may have more sizes enabled: then one in pixels that is not listed may still be sent."""
 
     @property
     def wanted(self) -> str:
@@ -22,8 +24,8 @@ class SizeList:
         return f"one of {', '.join(self.values)}"
 
     def allows(self, size: str) -> bool:
-        """Whether the model makes this size."""
-        return size in self.values
+        """Whether the model makes this size, or may make it."""
+        return size in self.values or (self.open and "x" in size and pair(size) is not None)
 
     def nearest(self, size: str) -> str | None:
         """Return the listed size of the most similar shape, else the one that is spelled most alike."""
@@ -90,11 +92,12 @@ def pair(size: str) -> tuple[int, int] | None:
 
 
 def read_sizes(section: Section) -> SizeRule | None:
-    """Read `{values: [...]}`, or `{multiple, longest, ratio, least_pixels, most_pixels, also}`."""
+    """Read `{values: [...], open: true}`, or `{multiple, longest, ratio, least_pixels, most_pixels, also}`."""
     values = section.read("values", texts)
     if values is not None:
+        is_open = section.read("open", flag) or False
         section.close()
-        return SizeList(values=values)
+        return SizeList(values=values, open=is_open)
     names = ("multiple", "longest", "ratio", "least_pixels", "most_pixels")
     found = {name: number for name in names if (number := section.read(name, _above_zero))}
     also = section.read("also", texts) or ()

@@ -1,6 +1,7 @@
 """ToAPIs' image task API (providers.md 1): POST gives a task id, GET tells how the task stands."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from urllib.parse import quote
 
@@ -12,7 +13,8 @@ from orchestrator.providers.adapter import CatalogAdapter
 from orchestrator.providers.base import Capabilities, FileInput, Input, Inputs, Order, Shape, UrlInput
 from orchestrator.providers.error_body import failure, judged, read_error
 from orchestrator.providers.fields import json_body, optional_fields, size_field, text_part
-from orchestrator.providers.toapis_answers import ERRORS, client_id, read_task, status_word, task_failure, task_id
+from orchestrator.providers.signatures import Signing
+from orchestrator.providers.toapis_answers import ERRORS, FORGOTTEN, client_id, read_task, status_word, task_failure, task_id
 from orchestrator.transport.messages import Answer, Part, Request, Unreadable, joined, shown
 
 TASKS = "/v1/images/generations"
@@ -32,6 +34,9 @@ class ToApis(CatalogAdapter):
     default_key_variable = "TOAPIS_API_KEY"
     first_poll = 2.0
     longest_poll = 10.0
+    forgotten = FORGOTTEN
+    signing = Signing.TOAPIS
+    endpoint = "toapis"
     reserved = MappingProxyType(
         {
             **dict.fromkeys(("model", "prompt", "size", "n"), "it is a field of the job itself"),
@@ -119,7 +124,7 @@ class ToApis(CatalogAdapter):
         task = answer.object().get("data")
         if not isinstance(task, dict) or task_id(task) is None or status_word(task) is None:
             raise Unreadable(f"the call is about no task: {shown(body)}")
-        return read_task(answer, task)
+        return replace(read_task(answer, task), attempt_id=client_id(task))
 
     def read_failure(self, answer: Answer) -> Failure:
         """Return why an answer outside 2xx came, whatever its shape; never raises."""

@@ -50,6 +50,8 @@ ERRORS: Mapping[str, ErrorCode] = MappingProxyType(
     }
 )
 """Error code or type -> our code (providers.md 1.5)."""
+FORGOTTEN: Mapping[str, ErrorCode] = MappingProxyType({"invalid_reference_images": ErrorCode.UPLOAD_FORGOTTEN})
+"""Error code -> what of ours may be no longer there: how long an upload lives is not known (providers.md H)."""
 
 _MODERATION = re.compile(
     r"moderation|content[ _]policy|safety|sensitive|nsfw|violat|(upstream|status)\D{0,20}\b422\b|\b422\b\D{0,20}upstream",

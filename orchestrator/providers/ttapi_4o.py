@@ -19,9 +19,10 @@ from orchestrator.providers.catalog import Catalog
 from orchestrator.providers.error_body import request_id
 from orchestrator.providers.fields import json_body, optional_fields, size_field
 from orchestrator.providers.hosts import at_home, in_simulation
+from orchestrator.providers.signatures import Signing
 from orchestrator.providers.ttapi_account import AUTH_OPTION, BASE_URL, KEY_VARIABLE, authorised
 from orchestrator.providers.ttapi_errors import embedded_failure, is_failed, read_failure
-from orchestrator.providers.ttapi_job_answers import job_id, quota_of, read_job
+from orchestrator.providers.ttapi_job_answers import job_id, quota_of, read_job, shows, used
 from orchestrator.providers.ttapi_job_checks import RESERVED, job_findings
 from orchestrator.transport.messages import Answer, Request, Unreadable, joined, shown
 
@@ -72,6 +73,8 @@ class Ttapi4o:
     default_key_variable = KEY_VARIABLE
     first_poll = 5.0
     longest_poll = 15.0
+    signing = Signing.NONE
+    endpoint = id
 
     def __init__(self, catalog: Catalog, today: Callable[[], date]) -> None:
         self._first = FirstEndpoint(catalog, today)
@@ -116,7 +119,9 @@ class Ttapi4o:
         if found is not None:
             return Report(status=Status.RUNNING, remote_id=found, request_id=request_id(answer))
         if is_failed(body):
-            return Report(status=Status.FAILED, failure=embedded_failure(answer, body), request_id=request_id(answer))
+            failure, data = embedded_failure(answer, body), body.get("data")
+            usage = used(data) if isinstance(data, Mapping) else {}
+            return Report(status=Status.FAILED, failure=failure, usage=usage, request_id=request_id(answer))
         raise Unreadable(f"the answer to a submission holds no job id: {shown(answer.body)}")
 
     def status_request(self, remote_id: str, account: AccountSettings) -> Request:
@@ -137,6 +142,10 @@ class Ttapi4o:
         if report.remote_id is None:
             raise Unreadable(f"the call names no job: {shown(body)}")
         return report
+
+    def is_task_of(self, answer: Answer, spec: JobSpec, is_our_path: Callable[[str], bool]) -> bool:
+        """Say whether a fetched job has the prompt and the hook URL of ours: what it shows must agree, and it must show one."""
+        return shows(answer, spec.prompt, is_our_path)
 
     def read_failure(self, answer: Answer) -> Failure:
         """Return why an answer outside 2xx came, whatever its shape; never raises."""

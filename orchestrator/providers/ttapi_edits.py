@@ -11,7 +11,7 @@ from orchestrator.jobs.accounts import AccountSettings
 from orchestrator.jobs.failures import Failure
 from orchestrator.jobs.places import FieldPath, Severity
 from orchestrator.jobs.reports import Report
-from orchestrator.jobs.spec import JobSpec, Json, LocalImage, Reference, RemoteImage
+from orchestrator.jobs.spec import JobSpec, Json, LocalImage, Reference
 from orchestrator.providers import data_url
 from orchestrator.providers.base import Capabilities, Finding, Inputs, Order, Shape
 from orchestrator.providers.openai_adapter import OpenAIAdapter
@@ -52,6 +52,10 @@ class TtapiEdits(OpenAIEdits):
             yield Finding(path=("model",), message=message)
         yield from _json_findings(spec)
 
+    def takes_urls(self, account: AccountSettings) -> bool:
+        """Say whether a URL goes as it is: into a form only what it shows can go."""
+        return _body(account) == "json"
+
     def submission(self, order: Order) -> Request:
         """Return the paid request, always with its model: TTAPI's default is a model that is gone (providers.md 0.3)."""
         options = {**order.account.options, "edit_body": _body(order.account)}
@@ -77,10 +81,6 @@ def _body(account: AccountSettings) -> str:
 
 def _form_findings(spec: JobSpec, account: AccountSettings) -> Iterator[Finding]:
     where = f"({spec.provider} {spec.model})"
-    for path, image in _images(spec):
-        if isinstance(image, RemoteImage):
-            message = f"a web address cannot stand in a form {where}; give a file, or set edit_body: json on the account"
-            yield Finding(path=path, message=message)
     given = {**account.params, **spec.params}
     for name in NEWER_FIELDS:
         if name in given:

@@ -1,7 +1,7 @@
 """What TTAPI's job answers mean (providers.md 2.4); the status words stand in the table here."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from types import MappingProxyType
 
@@ -52,16 +52,31 @@ def read_job(answer: Answer) -> Report:
     failure = embedded_failure(answer, body) if status is Status.FAILED else None
     if status is Status.SUCCEEDED and not outputs:
         status, failure = Status.FAILED, _without_image(answer, job)
-    quota = quota_of(job)
     return Report(
         status=status,
         word=word,
         remote_id=job_id(body),
         outputs=outputs,
-        usage={} if quota is None else {"quota": str(quota)},
+        usage=used(job),
         failure=failure,
         request_id=request_id(answer),
     )
+
+
+def used(job: Mapping[str, Json]) -> Mapping[str, Json]:
+    """Return what a job says it used, for `Report.usage`."""
+    quota = quota_of(job)
+    return {} if quota is None else {"quota": str(quota)}
+
+
+def shows(answer: Answer, prompt: str, is_our_path: Callable[[str], bool]) -> bool:
+    """Say whether a fetched job was ordered with this prompt and this hook URL, as far as it tells, and it must tell one."""
+    data = answer.object().get("data")
+    job = data if isinstance(data, Mapping) else {}
+    told, hook = job.get("prompt"), job.get("hookUrl")
+    agreements = [told.strip() == prompt.strip()] if isinstance(told, str) and told else []
+    agreements += [is_our_path(hook)] if isinstance(hook, str) and hook else []
+    return bool(agreements) and all(agreements)
 
 
 def quota_of(job: Mapping[str, Json]) -> Decimal | None:

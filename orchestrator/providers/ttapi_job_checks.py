@@ -1,6 +1,5 @@
 """What TTAPI's image jobs cannot take (providers.md 2.4), each with what would work instead."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -31,12 +30,6 @@ HINTS: Mapping[FieldPath, str] = MappingProxyType(
 )
 """Field of a refusal -> what would work, and who says so."""
 
-_DRAWING = re.compile(
-    r"draw|paint|sketch|illustrat|generat|creat|render|make|design|image of|picture of|photo of"
-    r"|[画画绘繪]|生成|一张|一張|制作|製作|нарис|созда|сгенер|изобра|dibuj|dessin|zeichn|erstell|gener",
-    re.IGNORECASE,
-)
-
 
 def job_findings(spec: JobSpec, account: AccountSettings, rules: CatalogAdapter) -> Iterator[Finding]:
     """Yield everything that would be refused or is doubtful; `rules` are those of the endpoint that takes the job."""
@@ -51,11 +44,6 @@ def job_findings(spec: JobSpec, account: AccountSettings, rules: CatalogAdapter)
         if isinstance(image, LocalImage):
             local = Finding(path=("references", index), message=f"reference {index + 1} is a local file {where}")
             yield _hinted(local)
-    if spec.prompt.strip() and not _DRAWING.search(spec.prompt):
-        message = (
-            f"the prompt names no drawing {where}; TTAPI's guide asks for words such as: draw a ..., generate a ..., 画一张..."
-        )
-        yield Finding(path=("prompt",), message=message, severity=Severity.WARNING)
 
 
 def _hinted(finding: Finding) -> Finding:

@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import stat
 import sys
 from pathlib import Path
 from typing import BinaryIO
@@ -29,6 +30,11 @@ def create(name: str, *, folder: int, mode: int) -> BinaryIO:
 def read(name: str | Path, *, folder: int | None = None) -> BinaryIO:
     """Open `name` for reading; raise `OSError` for a symbolic link. A pipe is opened without waiting for its other end."""
     return os.fdopen(os.open(name, os.O_RDONLY | os.O_NONBLOCK | _FLAGS, dir_fd=folder), "rb")
+
+
+def is_regular(file: BinaryIO) -> bool:
+    """Say whether what was opened is a file that has an end, and no pipe, device or socket."""
+    return stat.S_ISREG(os.fstat(file.fileno()).st_mode)
 
 
 def remove(name: str, *, folder: int) -> None:

@@ -84,7 +84,7 @@ class OutputFolder:
     def _check_owner(self, store_id: str) -> None:
         try:
             with durable.read(OWNER_FILE, folder=self._folder) as file:
-                owner = json.load(file)
+                owner = json.load(file) if durable.is_regular(file) else {}
                 found = (owner["store"], owner["batch"])
         except (ValueError, KeyError, TypeError, IsADirectoryError) as error:
             raise ForeignFolder(f"{self.path / OWNER_FILE} does not say which store owns the folder") from error

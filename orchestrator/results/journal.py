@@ -7,6 +7,7 @@ import base64
 import errno
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -76,7 +77,7 @@ class Journal:
 def _opened(folder: int, size: int) -> int:
     handle = os.open(NAME, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, durable.PRIVATE, dir_fd=folder)
     try:
-        missing = size - os.fstat(handle).st_size
+        missing = size - _size(handle)
         if missing > 0:  # zeros are written, since not every system can reserve space in another way
             _write(handle, b"\0" * missing, size - missing)
             durable.flush(handle)
@@ -84,6 +85,13 @@ def _opened(folder: int, size: int) -> int:
         os.close(handle)
         raise
     return handle
+
+
+def _size(handle: int) -> int:
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode):  # a pipe would take a few bytes and then be waited for
+        raise OSError(errno.EINVAL, "is no file", NAME)
+    return found.st_size
 
 
 def _write(handle: int, content: bytes, start: int) -> None:

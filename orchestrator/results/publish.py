@@ -5,7 +5,6 @@ A final name is never taken from another file. The same bytes saved again, as af
 
 import hashlib
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -67,7 +66,7 @@ def inspect_bytes(decode: Decode, *, content: bytes) -> Reply:
 def inspect_file(decode: Decode, *, path: str) -> Reply:
     """Return what an image file of the user's is."""
     with durable.read(os.path.realpath(path)) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        if not durable.is_regular(file):
             raise NotAnImage("it is no regular file")
         return _told(decode(file))
 
@@ -125,8 +124,7 @@ def _holds(folder: int, name: str, facts: ImageFacts) -> bool:
     """Whether the file has these very bytes; one that cannot be read, or is a symbolic link, is another's."""
     try:
         with durable.read(name, folder=folder) as file:
-            found = os.fstat(file.fileno())
-            if not stat.S_ISREG(found.st_mode) or found.st_size != facts.bytes:
+            if not durable.is_regular(file) or os.fstat(file.fileno()).st_size != facts.bytes:
                 return False
             return hashlib.file_digest(file, "sha256").hexdigest() == facts.sha256  # type: ignore[arg-type]  # as in decode
     except OSError:

@@ -6,7 +6,6 @@ What a repair moves here keeps its bytes: a file that is in the way gets another
 import hashlib
 import json
 import os
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -63,7 +62,7 @@ class Shelf:
         """Say whether the folder says that it is this store's; raise `ForeignFolder` when it says that it is another's."""
         try:
             with durable.read(OWNER_FILE, folder=self._folder) as file:
-                owner = json.load(file)
+                owner = json.load(file) if durable.is_regular(file) else {}
             found = (owner["store"], owner["batch"])
         except (OSError, ValueError, KeyError, TypeError):
             return False
@@ -93,7 +92,7 @@ class Shelf:
                 raise NoFile("a symbolic link stands in its place") from None
             raise NoFile(f"the file cannot be read: {error.strerror}") from error
         with file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            if not durable.is_regular(file):
                 raise NoFile("what stands in its place is no file")
             try:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # typeshed wants readinto

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from orchestrator.simulator.answers import drop_connection
 from orchestrator.simulator.arrival import Arrival, read_arrival
 from orchestrator.simulator.ledger import Submission
-from orchestrator.simulator.pace import TokenBucket
+from orchestrator.simulator.limits import Limits
 from orchestrator.simulator.refusal import Refusal
 from orchestrator.simulator.repeats import Repeats
 from orchestrator.simulator.tasks import Order, Task
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
+    from orchestrator.simulator.callbacks import Callbacks
     from orchestrator.simulator.clock import Clock
     from orchestrator.simulator.faults import Chance, Faults, Verdict
     from orchestrator.simulator.ledger import Ledger
@@ -93,6 +94,8 @@ class Gate:
     on_accepted: Callable[[Submission], None] | None = None
     relay_tasks: RelayTasks | None = None
     """Who answers with tasks where images are promised."""
+    callbacks: Callbacks | None = None
+    """Who calls back when tasks end."""
 
     def __init__(
         self,
@@ -110,7 +113,7 @@ class Gate:
         self._faults = faults
         self._ledger = ledger
         self._tasks = tasks
-        self._bucket = TokenBucket(per_minute=options.rpm, burst=options.burst, clock=clock) if options.rpm else None
+        self._limits = Limits(options, clock)
         self._repeats = Repeats(options, clock)
         self._outstanding = 0
         self._charged = 0
@@ -135,7 +138,7 @@ class Gate:
             except Refusal as refusal:
                 self._record(case, outcome=refusal.outcome, status=refusal.status)
                 answer = api.refuse(refusal)
-                answer.headers.update(self._pace_headers(api))
+                answer.headers.update(self._limits.headers(api))
                 return answer
             return await self._accept(request, case, order, verdict)
 
@@ -161,7 +164,7 @@ class Gate:
         is_throttled = (
             self._faults.throttles(case.prompt)
             or (limit is not None and self._outstanding >= limit)
-            or (self._bucket is not None and not self._bucket.take())
+            or not self._limits.take(case.arrival.values.get("n"))
         )
         if is_throttled:
             refusal = case.api.throttled()
@@ -175,6 +178,8 @@ class Gate:
         submission = self._record(case, outcome="accepted", status=status, task=task)
         if self.on_accepted is not None:
             self.on_accepted(submission)
+        if self.callbacks is not None:
+            self.callbacks.expect(task)
         self._outstanding += 1
         self._repeats.began(owner_of(case.key), case.idempotency_key, case.arrival.raw_sha256, task)
         try:
@@ -187,7 +192,7 @@ class Gate:
         finally:
             self._outstanding -= 1
             self._repeats.answered(owner_of(case.key), case.idempotency_key)
-        answer.headers.update(self._pace_headers(case.api))
+        answer.headers.update(self._limits.headers(case.api))
         return answer
 
     async def _repeat(self, request: web.Request, case: Case, task: Task) -> web.StreamResponse:
@@ -203,14 +208,17 @@ class Gate:
 
     def _charge(self, case: Case, order: Order, verdict: Verdict) -> Task:
         self._charged += 1
-        spread = self._options.jitter * self._chance.stream("duration").uniform(-1, 1)
+        chance = self._chance.stream("duration")
+        stretch = 1 + self._options.jitter * chance.uniform(-1, 1)
+        if self._options.spread:
+            stretch *= math.exp(chance.gauss(0, self._options.spread))
         task = Task(
             id=self._tasks.new_id(),
             provider=case.api.provider,
             owner=owner_of(case.key),
             order=order,
             accepted_at=self._clock.now(),
-            duration=self._options.duration * (1 + spread),
+            duration=self._options.duration * stretch,
             fails=verdict.fails,
         )
         if order.delivery == "url" or order.response is not None or self.relay_tasks is not None:
@@ -246,11 +254,6 @@ class Gate:
         )
         self._ledger.submissions.append(submission)
         return submission
-
-    def _pace_headers(self, api: Api) -> dict[str, str]:
-        if self._bucket is None:
-            return {}
-        return api.pace_headers(int(self._bucket.per_minute), self._bucket.remaining, self._bucket.seconds_to_next)
 
     def _retry_headers(self) -> dict[str, str]:
         form, seconds = self._options.retry_after, self._options.retry_after_seconds

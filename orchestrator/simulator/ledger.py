@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["Download", "Ledger", "Outcome", "Poll", "Reference", "Submission", "Upload"]
+__all__ = ["Call", "Download", "Ledger", "Outcome", "Poll", "Reference", "Submission", "Upload"]
 
 Outcome = Literal["accepted", "throttled", "rejected", "error", "unauthorised", "repeated"]
 
@@ -100,6 +100,16 @@ class Download:
     age: float | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One call to the client, and the HTTP status of its answer; None when there was none."""
+
+    at: float
+    task_id: str
+    url: str = field(repr=False)
+    status: int | None
+
+
 @dataclass(kw_only=True)
 class Ledger:
     """Everything that happened since the start or the last reset, in order."""
@@ -108,6 +118,7 @@ class Ledger:
     uploads: list[Upload] = field(default_factory=list)
     polls: list[Poll] = field(default_factory=list)
     downloads: list[Download] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
     in_flight: int = 0
     peak_in_flight: int = 0
 
@@ -131,7 +142,7 @@ class Ledger:
 
     def clear(self) -> None:
         """Forget the past; requests still in flight stay counted."""
-        for records in (self.submissions, self.uploads, self.polls, self.downloads):
+        for records in (self.submissions, self.uploads, self.polls, self.downloads, self.calls):
             records.clear()
         self.peak_in_flight = self.in_flight
 
@@ -142,5 +153,6 @@ class Ledger:
             "uploads": [asdict(upload) for upload in self.uploads],
             "polls": [asdict(poll) for poll in self.polls],
             "downloads": [asdict(download) for download in self.downloads],
+            "calls": [asdict(call) for call in self.calls],
             "peak_in_flight": self.peak_in_flight,
         }

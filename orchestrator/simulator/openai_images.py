@@ -106,7 +106,7 @@ class OpenAiGenerations:
     def throttled(self) -> Refusal:
         """429 of the kind that passes."""
         return Refusal(
-            "Rate limit reached for images per minute.",
+            "Rate limit reached.",
             status=429,
             code="rate_limit_exceeded",
             kind="requests",

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from orchestrator.simulator.pace import Limiter
+
 __all__ = ["RESULT_PLACES", "SimulatorOptions"]
 
 RESULT_PLACES = ("result", "data", "url", "output", "outputs", "images")
@@ -40,6 +42,8 @@ class SimulatorOptions:
     """Seconds between acceptance of a paid request and its answer."""
     duration: float = 0.0
     """Seconds one generation takes: until a task is completed, or added to the latency of a direct answer."""
+    spread: float = 0.0
+    """Sigma of the log-normal distribution of durations, whose median is `duration`."""
     jitter: float = 0.0
     """Fraction by which a duration may be shorter or longer, 0 to 1."""
     upload_delay: float = 0.0
@@ -101,6 +105,23 @@ class SimulatorOptions:
     throttle_status: Literal[429, 499] = 429
     """What TTAPI answers when it is too much: too many requests, or an exhausted queue."""
 
+    # Calls back
+
+    webhook_secret: str | None = field(default=None, repr=False)
+    """Key that calls are signed with; ToAPIs takes a callback_url only with one."""
+    webhook_url: str | None = None
+    """Where calls of a whole project go; for ToAPIs also what a callback_url must share scheme, host and port with."""
+    lost_call_rate: float = 0.0
+    """Tasks whose end is told to nobody."""
+    call_delay: float = 0.0
+    """Seconds between the end of a task and the call."""
+    call_jitter: float = 0.0
+    """Seconds by which each call may be later still, so that calls overtake each other."""
+    call_repeats: int = 0
+    """How often each call is made once more although it was heard."""
+    call_again_after: float | None = None
+    """Seconds after which a call that was not answered with 2xx is made again, up to 50 times; None never."""
+
     # Relays' ways
 
     answers_with_task: Literal["id", "inside"] | None = None
@@ -129,6 +150,12 @@ class SimulatorOptions:
     """Paid requests per minute; refused ones are not counted (providers.md 1.8). None is without limit."""
     burst: int | None = None
     """Requests that may come at once under `rpm`; None is a sixth of it, as ToAPIs allows."""
+    ipm: float | None = None
+    """Images per minute; nothing announces it, as at OpenAI (providers.md 5.2). None is without limit."""
+    limiter: Limiter = "bucket"
+    """How both are counted: in a bucket that is filled evenly, in minutes that follow each other, or in any minute."""
+    announces: bool = True
+    """Whether answers carry the limit of requests in their headers."""
     max_concurrent: int | None = None
     """Accepted requests whose answer is still outstanding; None is without limit."""
     throttle_first: int = 0
@@ -182,6 +209,6 @@ class SimulatorOptions:
             raise ValueError("progress_words needs at least one word.")
         if not self.result_places or set(self.result_places) - set(RESULT_PLACES):
             raise ValueError(f"result_places must be some of {', '.join(RESULT_PLACES)}.")
-        for name in ("download_rate", "rpm", "image_side"):
+        for name in ("download_rate", "rpm", "ipm", "image_side"):
             if getattr(self, name) == 0:
                 raise ValueError(f"{name} must be above zero.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 from aiohttp import web
 
 from orchestrator.simulator.answers import json_answer
+from orchestrator.simulator.callbacks import Callbacks
 from orchestrator.simulator.chat import Chat
 from orchestrator.simulator.clock import RealClock
 from orchestrator.simulator.faults import Chance, Faults
@@ -77,6 +78,7 @@ class Simulator:
         tasks = TaskBook(self._journal, chance.stream("task id"))
         results = ResultFiles(options=options, clock=clock, chance=chance, ledger=ledger, tasks=tasks)
         self._gate = gate = Gate(options=options, clock=clock, chance=chance, faults=self._faults, ledger=ledger, tasks=tasks)
+        gate.callbacks = self._callbacks = Callbacks(options, clock, chance, ledger)
         uploads = Uploads(options=options, clock=clock, chance=chance, ledger=ledger, journal=self._journal)
         toapis = ToApis(options=options, clock=clock, ledger=ledger, gate=gate, tasks=tasks, results=results, uploads=uploads)
         openai: list[Api] = [
@@ -155,6 +157,7 @@ class Simulator:
 
     async def stop(self) -> None:
         """Close every connection; what was accepted stays known to a later start."""
+        await self._callbacks.stop()
         await self._runner.cleanup()
 
     async def __aenter__(self) -> Self:

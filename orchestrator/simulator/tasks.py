@@ -37,6 +37,7 @@ class Order:
     high_fidelity: bool = False
     delivery: Literal["b64", "url"] = "url"
     client_business_id: str | None = None
+    callback_url: str | None = field(default=None, repr=False)
     references: tuple[Reference, ...] = ()
     mask: Reference | None = None
     stream: bool = False

@@ -118,7 +118,7 @@ class ToApis:
 
     def judge(self, arrival: Arrival) -> Order:
         """Check every field; raises Refusal."""
-        return read_order(arrival, self._uploads)
+        return read_order(arrival, self._uploads, self._options)
 
     async def accept(self, request: web.Request, task: Task) -> web.Response:  # noqa: ARG002 -- others need the request
         """The submit answer (providers.md 1.3)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from orchestrator.simulator.fields import Fields
 from orchestrator.simulator.refusal import Refusal
@@ -12,6 +13,7 @@ from orchestrator.simulator.tasks import Order
 if TYPE_CHECKING:
     from orchestrator.simulator.arrival import Arrival
     from orchestrator.simulator.ledger import Reference
+    from orchestrator.simulator.options import SimulatorOptions
     from orchestrator.simulator.uploads import Uploads
 
 __all__ = ["read_order"]
@@ -23,14 +25,12 @@ REFERENCE_FIELDS = ("reference_images", "image_urls")
 HTTP_URL = re.compile(r"https?://\S+")
 
 
-def read_order(arrival: Arrival, uploads: Uploads) -> Order:
+def read_order(arrival: Arrival, uploads: Uploads, options: SimulatorOptions) -> Order:
     """The order in a request; raises Refusal for the first field that is wrong."""
     if arrival.json is None:
         raise _complaint(arrival.problem or "The body is not JSON.", param="body", code="invalid_json")
     fields = Fields(arrival.json, _complaint)
     model = fields.text("model")
-    if "callback_url" in fields:
-        raise _refusal("No webhook is configured for this token.", param="callback_url", code="webhook_not_configured")
     is_4o = model == "gpt-4o-image"
     size, (width, height) = _read_size(fields, is_4o=is_4o)
     return Order(
@@ -41,9 +41,22 @@ def read_order(arrival: Arrival, uploads: Uploads) -> Order:
         width=width,
         height=height,
         client_business_id=_read_client_id(fields),
+        callback_url=_read_callback_url(fields, options),
         references=_read_references(fields, uploads, arrival.host, most=5 if is_4o else 16),
         mask=_read_mask(fields, uploads, arrival.host),
     )
+
+
+def _read_callback_url(fields: Fields, options: SimulatorOptions) -> str | None:
+    """Where this order is called back: the path may be the client's own, the host is the one set in the console."""
+    url = fields.text("callback_url", default="") or None
+    if url is None:
+        return None
+    if options.webhook_secret is None:
+        raise _refusal("No webhook is configured for this token.", param="callback_url", code="webhook_not_configured")
+    if options.webhook_url is not None and urlsplit(url)[:2] != urlsplit(options.webhook_url)[:2]:
+        raise _complaint("callback_url must be at the configured host.", param="callback_url", code="")
+    return url
 
 
 def _complaint(message: str, *, param: str, code: str) -> Refusal:  # noqa: ARG001 -- ToAPIs has one code for all fields

@@ -51,7 +51,6 @@ class TtapiJobs(TtapiWays):
         self._gate = gate
         self._tasks = tasks
         self._results = results
-        self._hooks: dict[str, str | None] = {}
 
     def routes(self, prefix: str) -> list[web.RouteDef]:
         """Every documented path, and both methods of the fetch."""
@@ -79,9 +78,8 @@ class TtapiJobs(TtapiWays):
         fields.refuse_unknown(FIELDS)
         return _order(fields, MODELS[0])
 
-    async def accept(self, request: web.Request, task: Task) -> web.Response:
+    async def accept(self, request: web.Request, task: Task) -> web.Response:  # noqa: ARG002 -- others need the request
         """The answer to a submission: its SUCCESS means no more than that there is a job."""
-        self._hooks[task.id] = (await request.json()).get("hookUrl")
         return json_answer({"status": "SUCCESS", "message": "success", "data": {self._options.job_id_name: task.id}})
 
     async def _fetch(self, request: web.Request) -> web.Response:
@@ -119,7 +117,7 @@ class TtapiJobs(TtapiWays):
             "imageUrl": None,
             "quota": None,
             "finishTime": None,
-            "hookUrl": self._hooks.get(task.id),
+            "hookUrl": task.order.callback_url,
         }
         return {"status": status, "message": message, "jobId": task.id, "data": told | data}
 
@@ -153,8 +151,12 @@ def _fields(arrival: Arrival) -> Fields:
 
 
 def _order(fields: Fields, model: str) -> Order:
-    fields.text("hookUrl", default="")
-    return Order(model=model, prompt=fields.prompt(LONGEST_PROMPT), references=_references(fields.raw("referImages")))
+    return Order(
+        model=model,
+        prompt=fields.prompt(LONGEST_PROMPT),
+        references=_references(fields.raw("referImages")),
+        callback_url=fields.text("hookUrl", default="") if "hookUrl" in fields else None,
+    )
 
 
 def _references(listed: Any) -> tuple[Reference, ...]:  # noqa: ANN401 -- whatever JSON the client sent

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.jobs.accounts import AccountSettings, OnError, OnUncertain, Timeouts
 from orchestrator.jobs.failures import Failure
+from orchestrator.jobs.spec import Json
 from orchestrator.store.tables import account
 
 
@@ -27,6 +28,12 @@ class AccountRow:
     paused_at: float | None
     pause_code: str | None
     pause_message: str | None
+    gate_until: float | None = None
+    """Unix seconds until which the account was told to wait."""
+    gate_streak: int = 0
+    """How often in a row it was."""
+    learned: Mapping[str, Json] | None = None
+    """What `jobs.lessons` keeps."""
 
 
 async def put_accounts(connection: AsyncConnection, accounts: Sequence[AccountSettings]) -> None:
@@ -63,12 +70,29 @@ def _row(row: Any) -> AccountRow:  # noqa: ANN401
         paused_at=row.paused_at,
         pause_code=row.pause_code,
         pause_message=row.pause_message,
+        gate_until=row.gate_until,
+        gate_streak=row.gate_streak,
+        learned=row.learned,
     )
 
 
 async def pause(connection: AsyncConnection, name: str, failure: Failure, now: float) -> None:
     """Stop an account until the user resumes it; the first reason stays."""
     await connection.execute(_PAUSE, {"name": name, "now": now, "code": failure.code, "message": failure.message})
+
+
+async def keep(connection: AsyncConnection, name: str, learned: Mapping[str, Json], gate_until: float, gate_streak: int) -> None:
+    """Keep what an account has taught, and until when (Unix seconds) it is to be left alone."""
+    await connection.execute(_KEEP, {"name": name, "learned": learned, "until": gate_until, "streak": gate_streak})
+
+
+async def recently_sent(connection: AsyncConnection, name: str, since: float) -> list[tuple[float, int]]:
+    """Return when requests of an account began, from `since` (Unix seconds) on, oldest first, and how many images each asks for.
+
+    Only the latest attempts are looked at: more than that are not sent in a minute, and no index would be worth its writing.
+    """
+    rows = await connection.execute(_RECENT, {"name": name, "since": since, "most": _MOST_RECENT})
+    return [(row.started_at, row.images) for row in rows]
 
 
 async def lift(connection: AsyncConnection, name: str) -> None:
@@ -89,7 +113,8 @@ _PUT = text(
     VALUES (:name, :provider, :base_url, :settings, :budget_per_day)
     ON CONFLICT (name) DO UPDATE SET provider = excluded.provider, base_url = excluded.base_url, settings = excluded.settings,
         budget_per_day = excluded.budget_per_day,
-        accepted_at = CASE WHEN account.base_url = excluded.base_url THEN account.accepted_at END
+        accepted_at = CASE WHEN account.base_url = excluded.base_url THEN account.accepted_at END,
+        learned = CASE WHEN account.base_url = excluded.base_url THEN account.learned END
     """
 ).bindparams(
     bindparam("settings", type_=account.c.settings.type), bindparam("budget_per_day", type_=account.c.budget_per_day.type)
@@ -97,6 +122,19 @@ _PUT = text(
 _PAUSE = text(
     """
     UPDATE account SET paused_at = :now, pause_code = :code, pause_message = :message WHERE name = :name AND paused_at IS NULL
+    """
+)
+_KEEP = text("UPDATE account SET learned = :learned, gate_until = :until, gate_streak = :streak WHERE name = :name").bindparams(
+    bindparam("learned", type_=account.c.learned.type)
+)
+_MOST_RECENT = 10_000
+_RECENT = text(
+    """
+    SELECT attempt.started_at, CASE WHEN json_extract(job.spec, '$.fan_out') THEN 1 ELSE job.n END AS images
+    FROM attempt JOIN job ON job.id = attempt.job_id
+    WHERE attempt.rowid > (SELECT max(rowid) FROM attempt) - :most AND attempt.account = :name
+        AND attempt.started_at >= :since AND attempt.state NOT IN ('not_sent', 'throttled')
+    ORDER BY attempt.started_at
     """
 )
 _LIFT = text("UPDATE account SET paused_at = NULL, pause_code = NULL, pause_message = NULL WHERE name = :name")

@@ -4,13 +4,15 @@ A child stays `blocked` until every image it needs is saved. It fails when one o
 children that need its own; when the parent succeeds after all, exactly those begin to wait again (design.md section 5).
 """
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from orchestrator.jobs.spec import JobSpec
+from orchestrator.jobs.spec import JobSpec, Json
 from orchestrator.store.door import Step
 
 
@@ -23,9 +25,16 @@ class Parent:
     key: str
     role: str
     image: int
+    account: str
+    provider: str
+    params: Mapping[str, Json]
+    """What was sent for it beside the job's own fields, `extra` among it."""
     attempt_id: str | None
+    """The attempt that made the image; where there is none, the latest."""
     remote_id: str | None
     """The task or response whose conversation goes on."""
+    image_name: str | None
+    """The provider's own name of the image."""
     file: str | None
     """Relative to the output folder."""
     sha256: str | None
@@ -122,11 +131,14 @@ _OF_BATCH = _texts([*_blocking(_ALL), *_settlement(_ALL)])
 _REVIVE_BATCH = _texts(_revival(_ALL))
 _PARENTS = text(
     """
-    SELECT parent.slot, one.key, parent.role, parent.image_index, one.attempt_id, attempt.remote_id,
+    SELECT parent.slot, one.key, parent.role, parent.image_index, one.account, one.provider,
+        json_patch(json_extract(one.spec, '$.params'), json_extract(one.spec, '$.extra')) AS params,
+        attempt.id AS attempt_id, attempt.remote_id,
+        json_extract(attempt.words, '$.images[' || (parent.image_index - attempt.part) || ']') AS image_name,
         image.file, image.sha256
     FROM parent JOIN job AS one ON one.id = parent.parent_id
-    LEFT JOIN attempt ON attempt.id = one.attempt_id
     LEFT JOIN image ON image.job_id = one.id AND image."index" = parent.image_index AND image.state = 'saved'
+    LEFT JOIN attempt ON attempt.id = coalesce(image.attempt_id, one.attempt_id)
     WHERE parent.child_id = :child ORDER BY parent.slot
     """
 )
@@ -191,8 +203,12 @@ async def parents(connection: AsyncConnection, child: int) -> list[Parent]:
             key=row.key,
             role=row.role,
             image=row.image_index,
+            account=row.account,
+            provider=row.provider,
+            params=json.loads(row.params),
             attempt_id=row.attempt_id,
             remote_id=row.remote_id,
+            image_name=row.image_name,
             file=row.file,
             sha256=row.sha256,
         )

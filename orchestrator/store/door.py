@@ -7,6 +7,7 @@ taken back and written one by one, to learn which.
 
 import asyncio
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -79,6 +80,8 @@ class Door:
         self._closing = False
         self._task = asyncio.create_task(self._run(), name="store door")
         self.commits = 0
+        self.seconds = 0.0
+        """Time that the transactions took, waiting for locks and disks included."""
         self.writes = 0
 
     async def write(self, write: Write) -> None:
@@ -163,6 +166,7 @@ class Door:
         return group
 
     async def _write_group(self, group: list[tuple[Write, asyncio.Future[None]]]) -> None:
+        begun = time.monotonic()
         try:
             await self._write([write for write, _ in group])
         except (Stale, sqlite3.IntegrityError):
@@ -172,6 +176,7 @@ class Door:
                 _fail(future, error)
         else:
             self.commits += 1
+            self.seconds += time.monotonic() - begun
             self.writes += len(group)
             for _, future in group:
                 _resolve(future, None)

@@ -1,6 +1,6 @@
 """What is asked about attempts in doubt, and about those that were left behind and may still bring a result."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,10 @@ class Doubt:
     request_sha256: str | None
     resends: int
     """Times its request was sent again under the same key."""
+    is_settled: bool
+    """Whether it is known what it cost."""
+    token_hash: str | None
+    """What is kept of the token of its own path; None when nobody was told to call there."""
 
 
 class Doubts:
@@ -48,6 +52,8 @@ class Doubts:
             idempotency_key=row.idempotency_key,
             request_sha256=row.request_sha256,
             resends=row.resends,
+            is_settled=row.cost_settled is not None,
+            token_hash=row.token_hash,
         )
 
     async def attempt(self, attempt_id: str) -> tuple[Job, AttemptState] | None:
@@ -58,6 +64,10 @@ class Doubts:
     async def left_behind(self, batches: Sequence[int], *, since: float) -> list[Job]:
         """Return jobs with an attempt each that was left behind after `since` (Unix seconds) and brought no image so far."""
         return [job_of(row) for row in await self._rows(_LEFT_BEHIND, batches=list(batches), since=since)]
+
+    async def no_longer(self, attempts: Iterable[str | None]) -> set[str]:
+        """Return those of the attempts that are not in doubt any more."""
+        return {row.id for row in await self._rows(_NO_LONGER, attempts=[attempt for attempt in attempts if attempt])}
 
     async def last_event(self) -> int:
         """Return the number of the newest event."""
@@ -84,7 +94,10 @@ _OF_ATTEMPT = COLUMNS.replace("job.attempt_id", "attempt.id AS attempt_id")
 _FROM_ATTEMPT = "FROM attempt JOIN job ON job.id = attempt.job_id JOIN batch ON batch.id = job.batch_id"
 _BATCHES: BindParameter[Any] = bindparam("batches", expanding=True)
 
-_DOUBT = text("SELECT number, started_at, http_status, idempotency_key, request_sha256, resends FROM attempt WHERE id = :attempt")
+_DOUBT = text(
+    "SELECT number, started_at, http_status, idempotency_key, request_sha256, resends, token_hash, cost_settled "
+    "FROM attempt WHERE id = :attempt"
+)
 _BY_ATTEMPT = text(f"SELECT {_OF_ATTEMPT}, attempt.state AS standing {_FROM_ATTEMPT} WHERE attempt.id = :attempt")
 _LEFT_BEHIND = text(
     f"SELECT {_OF_ATTEMPT} {_FROM_ATTEMPT} WHERE job.batch_id IN :batches AND attempt.state = 'abandoned' "  # noqa: S608
@@ -92,6 +105,9 @@ _LEFT_BEHIND = text(
     "(SELECT 1 FROM image WHERE image.attempt_id = attempt.id AND (image.file IS NOT NULL OR image.state = 'lost')) "
     "ORDER BY attempt.ended_at"
 ).bindparams(_BATCHES)
+_NO_LONGER = text("SELECT id FROM attempt WHERE id IN :attempts AND state <> 'uncertain'").bindparams(
+    bindparam("attempts", expanding=True)
+)
 _LAST_EVENT = text("SELECT max(id) AS id FROM event")
 _BROUGHT_IN = text(
     f"SELECT {COLUMNS} FROM job JOIN batch ON batch.id = job.batch_id JOIN attempt ON attempt.id = job.attempt_id "  # noqa: S608

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import stat
 import sys
 import uuid
 from collections.abc import AsyncIterator, Mapping
@@ -18,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from orchestrator.jobs.clock import Clock
 from orchestrator.store import tables
 
-SCHEMA = "0001"
+SCHEMA = "0002"
 """The revision of `migrations/` that this code was written for; a test compares it with the newest one there."""
 
 _VERSION_TABLE = "alembic_version"
@@ -74,9 +75,15 @@ def engine_of(path: Path, *, writes: bool) -> AsyncEngine:
 def make_private(path: Path) -> None:
     """Create the file, readable by its owner only, if it is not there; SQLite gives its journals the same mode."""
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise CannotOpen(f"cannot open the store {path}: {error.strerror}") from error
+    try:
+        is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+    finally:
+        os.close(descriptor)
+    if not is_file:  # SQLite would wait for the other end of a pipe
+        raise CannotOpen(f"cannot open the store {path}: it is no file")
 
 
 def refuse_foreign(path: Path) -> None:

@@ -69,8 +69,8 @@ class Operators:
         return await self._act(selection, Event.RETRIED, ended, why="retry")
 
     async def cancel(self, selection: Selection) -> list[Chosen]:
-        """Stop jobs that were not sent."""
-        return await self._act(selection, Event.CANCELLED, (State.BLOCKED, State.PENDING), why="cancel")
+        """Stop jobs that were not sent, and those whose paid result is out of reach: that is given up then."""
+        return await self._act(selection, Event.CANCELLED, (State.BLOCKED, State.PENDING, State.READY), why="cancel")
 
     async def not_charged(self, selection: Selection) -> list[Chosen]:
         """Take the user's word that uncertain attempts cost nothing; their jobs are submitted again."""
@@ -89,8 +89,8 @@ class Operators:
         return await self._act(selection, Event.RESUBMITTED, (State.UNCERTAIN,), why="resolve --resubmit", check=check)
 
     async def give_up(self, selection: Selection) -> list[Chosen]:
-        """Let uncertain jobs fail; what they may have cost stays in the books."""
-        return await self._act(selection, Event.GIVEN_UP, (State.UNCERTAIN,), why="resolve --give-up")
+        """Let jobs fail that are uncertain, or whose paid result is out of reach; what they cost, or may have, stays booked."""
+        return await self._act(selection, Event.GIVEN_UP, (State.UNCERTAIN, State.READY), why="resolve --give-up")
 
     async def adopt(self, selection: Selection, remote_id: str) -> list[Chosen]:
         """Tell an uncertain job its task id, found by the user at the provider; it is asked for from now on.
@@ -123,10 +123,14 @@ class Operators:
             chosen = await choose(connection, selection, leaving)
             check(chosen)
             await self._move(connection, chosen, step, why)
+            now = self._clock.now()
             left = [job.attempt_id for job in chosen if job.state is State.UNCERTAIN]
             if left:
-                now = self._clock.now()
                 await connection.execute(_ABANDON, [{"id": attempt, "now": now, "charged": charged} for attempt in left])
+            out_of_reach = [{"id": job.attempt_id, "now": now, "why": why} for job in chosen if job.state is State.READY]
+            if out_of_reach:
+                await connection.execute(_FORGO, out_of_reach)
+                await connection.execute(_FORGO_IMAGES, out_of_reach)
             return chosen
 
         return await self._door.transact(work)
@@ -163,7 +167,10 @@ class Operators:
 
 
 async def choose(connection: AsyncConnection, selection: Selection, leaving: Sequence[State]) -> list[Chosen]:
-    """Return the jobs of a selection that stand in one of the states, in the order of their batches."""
+    """Return the jobs of a selection that stand in one of the states, in the order of their batches.
+
+    A paid result that waits for its download is nobody's to give up; only one that the settings keep out of reach is meant.
+    """
     states = [state for state in leaving if selection.states is None or state in selection.states]
     chosen: dict[int, Chosen] = {}
     for key in selection.keys or (None,):
@@ -208,7 +215,8 @@ _CHOOSE = text(
     """
     SELECT job.id, job.batch_id, batch.name AS batch, job.key, job.state, job.attempt_id, job.cost_worst
     FROM job JOIN batch ON batch.id = job.batch_id LEFT JOIN attempt ON attempt.id = job.attempt_id
-    WHERE job.state IN :states AND (:batch IS NULL OR job.batch_id = :batch)
+    WHERE job.state IN :states AND (job.state <> 'ready' OR job.error_code IS NOT NULL)
+    AND (:batch IS NULL OR job.batch_id = :batch)
     AND (:key IS NULL OR job.key = :key OR job.key GLOB :key)
     AND (:code IS NULL OR job.error_code = :code OR (job.state = 'uncertain' AND attempt.reason = :code))
     ORDER BY job.batch_id, job.position
@@ -241,6 +249,12 @@ _ABANDON = text(
     """
     UPDATE attempt SET state = 'abandoned', charged = :charged, ended_at = :now WHERE id = :id AND state = 'uncertain'
     """
+)
+_FORGO = text(
+    "UPDATE attempt SET state = 'lost', reason = 'given_up', message = :why, ended_at = :now WHERE id = :id AND state = 'accepted'"
+)
+_FORGO_IMAGES = text(
+    "UPDATE image SET state = 'lost', error = coalesce(error, :why) WHERE attempt_id = :id AND state = 'wanted'"
 )
 _ADOPT = text(
     """

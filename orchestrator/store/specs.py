@@ -70,6 +70,7 @@ def _reference_to_json(reference: Reference) -> dict[str, Json]:
         "width": reference.width,
         "height": reference.height,
         "alpha": reference.alpha,
+        **({"sent": reference.sent} if reference.sent is not None else {}),
     }
 
 

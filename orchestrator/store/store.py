@@ -1,6 +1,6 @@
 """The store as the rest of the program knows it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -12,11 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from orchestrator.jobs.accounts import AccountSettings
 from orchestrator.jobs.clock import Clock
-from orchestrator.jobs.failures import Failure
+from orchestrator.jobs.failures import ErrorCode, Failure
 from orchestrator.jobs.lifecycle import State
+from orchestrator.jobs.spec import Json
 from orchestrator.store import accounts as account_rows
 from orchestrator.store import chains, opening, reading, spending, work
 from orchestrator.store.books import Books
+from orchestrator.store.callbacks import Callbacks
 from orchestrator.store.door import Door, told
 from orchestrator.store.doubts import Doubts
 from orchestrator.store.loading import Loading
@@ -36,6 +38,7 @@ class Store:
         self._reader, self._clock = reader, clock
         self.operators = Operators(door, clock)
         self.doubts = Doubts(self._read)
+        self.callbacks = Callbacks(door, self._read, clock)
 
     @classmethod
     @asynccontextmanager
@@ -80,6 +83,14 @@ class Store:
         """Let a paused account go on."""
         await self.door.transact(lambda connection: account_rows.lift(connection, name))
 
+    async def keep_lessons(self, name: str, learned: Mapping[str, Json], *, gate_until: float, gate_streak: int) -> None:
+        """Keep what an account has taught, and until when (Unix seconds) it is to be left alone."""
+        await self.door.transact(lambda connection: account_rows.keep(connection, name, learned, gate_until, gate_streak))
+
+    async def recently_sent(self, name: str, *, since: float) -> list[tuple[float, int]]:
+        """Return when an account was sent requests from `since` (Unix seconds) on, and for how many images each."""
+        return await self._read(lambda connection: account_rows.recently_sent(connection, name, since))
+
     async def put_accounts(self, settings: Sequence[AccountSettings]) -> None:
         """Store changed settings of known accounts; raise `AccountInUse`."""
         await self.door.transact(lambda connection: account_rows.put_accounts(connection, settings))
@@ -88,6 +99,15 @@ class Store:
         """Return the URL under which an account has this content already, uploaded after `since` (Unix seconds), or None."""
         facts = {"account": account, "sha256": sha256, "since": since}
         return await self._read(lambda connection: connection.scalar(_UPLOADED, facts))
+
+    async def forgotten(self, job_id: int) -> dict[ErrorCode, float]:
+        """Return what a provider said it had forgotten of a job's requests -> when the latest of them began (Unix seconds)."""
+
+        async def look(connection: AsyncConnection) -> dict[ErrorCode, float]:
+            rows = await connection.execute(_FORGOTTEN, {"job": job_id})
+            return {ErrorCode(reason): began for reason, began in rows}
+
+        return await self._read(look)
 
     async def remember_upload(self, account: str, sha256: str, url: str) -> None:
         """Keep the URL that an upload gave."""
@@ -206,6 +226,12 @@ class Store:
             raise told(error) from error
 
 
+_FORGOTTEN = text(
+    """
+    SELECT reason, max(started_at) FROM attempt
+    WHERE job_id = :job AND reason IN ('upload_forgotten', 'conversation_forgotten') GROUP BY reason
+    """
+)
 _UPLOADED = text("SELECT url FROM upload WHERE account = :account AND sha256 = :sha256 AND uploaded_at > :since")
 _REMEMBER_UPLOAD = text(
     """

@@ -272,5 +272,17 @@ upload = Table(
     Column("uploaded_at", Float, nullable=False),
 )
 
+callback = Table(
+    "callback",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("attempt_id", Text, ForeignKey("attempt.id"), nullable=False),
+    Column("remote_id", Text, nullable=False),
+    Column("received_at", Float, nullable=False),
+    Column("handled_at", Float),
+)
+Index("ix_callback_attempt_id", callback.c.attempt_id)
+Index("ix_callback_waiting", callback.c.received_at, sqlite_where=text("handled_at IS NULL"))
+
 for _trigger in TRIGGERS:
     sqlalchemy_event.listen(metadata, "after_create", DDL(_trigger))  # type: ignore[no-untyped-call]

@@ -6,8 +6,6 @@ after the commit. `Stale` means somebody was faster, and nothing was changed.
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
 from orchestrator.jobs.attempts import AttemptState, Charged, ImageState, Phase
@@ -70,7 +68,7 @@ class Transitions:
             moved = await self._step(job, Event.CLAIMED, values, opened, *used, about=attempt.id)
         except sqlite3.IntegrityError as error:
             raise budget_reached(error) or error from error
-        return replace(moved, cost_reserved=job.cost_worst)
+        return moved.changed(cost_reserved=job.cost_worst)
 
     async def postpone(self, job: Job, end: AttemptEnd, *, next_at: float, tries: int, throttles: int) -> Job:
         """End an attempt that provably cost nothing; the job waits until `next_at` (Unix seconds)."""
@@ -82,8 +80,8 @@ class Transitions:
         return await self._step(job, Event.POSTPONED, {"next_at": next_at, "tries": tries}, why=_why(failure))
 
     async def refuse(self, job: Job, end: AttemptEnd, failure: Failure) -> Job:
-        """End a job that the provider refused, at no cost."""
-        return await self._finish(job, Event.REFUSED, failure, self._ended(job, end))
+        """End a job that the provider refused: at no cost, unless `end` says otherwise."""
+        return await self._finish(job, Event.REFUSED, failure, self._ended(job, end), *self._told(job, end))
 
     async def refuse_unsent(self, job: Job, failure: Failure) -> Job:
         """End a job that must not be sent: its inputs are no longer what was checked."""
@@ -95,7 +93,7 @@ class Transitions:
         event = Event.ADOPTED if job.state is State.UNCERTAIN else Event.ACCEPTED
         moved = await self._step(job, event, {"next_at": None, "throttles": 0}, *self._accepted(job, accepted, now))
         self._accepting.add(job.account)
-        return replace(moved, remote_id=accepted.remote_id, answered_at=now)
+        return moved.changed(remote_id=accepted.remote_id, answered_at=now)
 
     async def deliver(self, job: Job, delivery: Delivery) -> Job:
         """Write down where the results are, and what they cost."""
@@ -134,22 +132,23 @@ class Transitions:
         """Note a look-up that found nothing; without `next_at` the job is held for the user."""
         return await self._step(job, Event.LOOKED_UP, {"next_at": next_at}, why=why)
 
-    async def fail_task(self, job: Job, failure: Failure, charged: Charged, *, cost: Decimal | None = None) -> Job:
-        """End a job whose task failed at the provider; `cost` (USD) is the provider's own figure, where it gives one."""
-        if cost is not None:
-            charged = Charged.YES if cost else Charged.NO
-        end = AttemptEnd(state=AttemptState.FAILED, charged=charged, phase=Phase.ANSWERED, failure=failure)
-        settled = Step(sql.SETTLE_ATTEMPT, {"b_id": job.attempt_id, "usage": None, "cost_settled": cost})
-        return await self._finish(job, Event.TASK_FAILED, failure, self._ended(job, end), settled)
+    async def fail_task(self, job: Job, end: AttemptEnd, failure: Failure) -> Job:
+        """End a job whose task failed at the provider."""
+        return await self._finish(job, Event.TASK_FAILED, failure, self._ended(job, end), *self._told(job, end))
 
     async def start_download(self, job: Job) -> Job:
         """Say that a downloader is at work."""
-        return await self._step(job, Event.DOWNLOAD_STARTED, {})
+        return await self._step(job, Event.DOWNLOAD_STARTED, {"error_code": None, "error_message": None})
 
     async def postpone_download(self, job: Job, images: list[Image], why: str, *, next_at: float | None) -> Job:
         """Put off a download: `images` failed in a way that may pass (none: its downloader died)."""
         tried = [Step(sql.TRY_IMAGE_AGAIN, {**_wanted(image), "error": self._redact(why)}) for image in images]
         return await self._step(job, Event.DOWNLOAD_POSTPONED, {"next_at": next_at}, *tried, why=why)
+
+    async def hold_download(self, job: Job, failure: Failure) -> Job:
+        """Put off a download that the account's settings forbid, until they are changed or the user gives the result up."""
+        values = {"next_at": None, "error_code": failure.code, "error_message": self._redact(failure.message)}
+        return await self._step(job, Event.DOWNLOAD_POSTPONED, values, why=_why(failure))
 
     async def ask_again(self, job: Job, images: list[Image], why: str) -> Job:
         """Go back to asking for the task: its links are dead, its results may not be."""
@@ -211,7 +210,7 @@ class Transitions:
         await self._door.write(Write(job.id, sql.move(job, step, values), recorded, self._after_end(job, target)))
         known = {name: value for name, value in values.items() if name in Job.__dataclass_fields__}
         self._observe(job, target)
-        return replace(job, state=target, **known)
+        return job.changed(state=target, **known)
 
     def _after_end(self, job: Job, target: State) -> tuple[Step, ...]:
         if not job.children or target not in FINAL:
@@ -231,7 +230,7 @@ class Transitions:
             "deadline": None,
         }
         moved = await self._step(job, Event.NEXT_PART, values, *others, why=why)
-        return replace(moved, remote_id=None, answered_at=None)
+        return moved.changed(remote_id=None, answered_at=None)
 
     async def _finish(self, job: Job, step: Event, failure: Failure, *others: Step) -> Job:
         if _has_next_part(job) and job.state is not State.PENDING:
@@ -278,9 +277,12 @@ class Transitions:
             steps.append(Step(sql.FIRST_ACCEPTED, {"b_name": job.account, "accepted_at": now}))
         return steps
 
-    def _settled(self, job: Job, delivery: Delivery) -> Step:
-        usage = redacted(dict(delivery.usage), self._redact) if delivery.usage else None
-        return Step(sql.SETTLE_ATTEMPT, {"b_id": job.attempt_id, "usage": usage, "cost_settled": delivery.cost})
+    def _settled(self, job: Job, told: Delivery | AttemptEnd) -> Step:
+        usage = redacted(dict(told.usage), self._redact) if told.usage else None
+        return Step(sql.SETTLE_ATTEMPT, {"b_id": job.attempt_id, "usage": usage, "cost_settled": told.cost})
+
+    def _told(self, job: Job, end: AttemptEnd) -> list[Step]:
+        return [self._settled(job, end)] if end.cost is not None or end.usage else []
 
     def _known(self, job: Job, delivery: Delivery) -> list[Step]:
         return [

@@ -1,5 +1,6 @@
 """Which URLs a result may come from, told before anything is looked up or connected; `guard` judges the address itself."""
 
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -74,6 +75,7 @@ def _own(account: AccountSettings) -> SplitResult:
     return urlsplit("" if account.base_url == SIMULATOR else account.base_url)
 
 
+@lru_cache(maxsize=256)
 def _is_here(host: str) -> bool:
     try:
         return ip_address(host).is_loopback

@@ -56,6 +56,7 @@ def simulated_batch(folder: Path, jobs: int = 2, *, name: str = "quick", concurr
     account = f"images: {{provider: openai, base_url: simulator, concurrency: {concurrency}}}"
     rows = "".join(f"  - {{id: mug-{number}, prompt: A mug numbered {number}}}\n" for number in range(jobs))
     text = f"""\
+silence: [jpeg-speed]
 accounts: {{{account}}}
 defaults: {{account: images, model: gpt-image-2, size: 1024x1024, params: {{quality: low}}}}
 jobs:

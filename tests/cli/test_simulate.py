@@ -3,6 +3,8 @@ import signal
 import urllib.request
 from pathlib import Path
 
+from orchestrator.providers.registry import BUILT_IN
+from orchestrator.simulator.server import PREFIXES
 from tests.cli.program import LONGEST, program, started
 
 
@@ -28,3 +30,9 @@ def test_a_taken_port_is_named(tmp_path: Path, faulty_provider: str) -> None:
 def test_a_wrong_share_is_refused(tmp_path: Path) -> None:
     ended = program("simulate", "--fail-rate", "7", cwd=tmp_path)
     assert (ended.code, ended.err) == (2, "error: fail_rate must lie between 0 and 1, not 7.0\n")
+
+
+def test_every_provider_can_be_simulated_and_another_is_refused_with_those_there_are(tmp_path: Path) -> None:
+    assert set(BUILT_IN) == set(PREFIXES)
+    ended = program("simulate", "--provider", "opnai", cwd=tmp_path)
+    assert (ended.code, ended.err) == (2, f"error: provider must be one of {', '.join(PREFIXES)}, not opnai\n")

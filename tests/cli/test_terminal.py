@@ -47,3 +47,10 @@ def test_a_list_of_jobs_is_cut_to_the_width_of_the_terminal(troubled_once: Troub
     assert code == 0
     assert [len(line) for line in drawn.splitlines()] == [30] * 4
     assert all(line.endswith("…") for line in drawn.splitlines())
+
+
+def test_a_manifest_as_csv_takes_one_line_of_a_terminal_for_each_row(troubled_once: Troubled) -> None:
+    code, drawn = on_a_terminal("export", "--format", "csv", "--db", "run.db", cwd=troubled_once.folder)
+    assert code == 0
+    assert len(drawn.rstrip().split("\n")) == 4
+    assert r'"A mug\non [red] paper"' in drawn

@@ -250,3 +250,17 @@ def test_a_policy_that_the_settings_file_changes_is_checked_for_a_stored_account
     Accounts(Registry(today=lambda: date(2026, 11, 21)), settings, Overrides(), problems).again(stored)
     (problem,) = problems.list
     assert str(problem).startswith("orchestrator.toml: accounts.openai.max_double_cost is missing")
+
+
+def test_a_tier_stands_for_the_limits_of_the_catalog_and_what_is_written_goes_before_it() -> None:
+    found, problems = accounts(
+        {"studio": {"provider": "openai", "tier": "2"}, "own": {"provider": "toapis", "tier": "vip", "rpm": 7}}
+    )
+    assert not problems
+    assert (found["studio"].ipm, found["studio"].rpm) == (20, None)
+    assert (found["own"].rpm, found["own"].poll_rpm) == (7, 10000)
+
+
+def test_an_unknown_tier_is_named_with_those_there_are() -> None:
+    _, problems = accounts({"studio": {"provider": "openai", "tier": "9"}})
+    assert problems == ["jobs.yaml:3:5: accounts.studio.tier must be one of 1, 2, 3, 4, 5; got 9"]

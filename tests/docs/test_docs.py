@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.jobs.lifecycle import diagram
-from orchestrator.providers.base import Provider
+from orchestrator.providers.describing import describe
 from orchestrator.providers.registry import Registry
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -30,14 +30,17 @@ def test_every_room_stands_in_the_house_and_every_room_of_the_house_is_there() -
     assert named == there
 
 
-def test_every_provider_stands_in_the_readme_with_its_key() -> None:
-    registry = Registry(today=lambda: date(2026, 11, 21))
-    for identifier in registry.ids():
-        provider = registry.get(identifier)
-        row = next(line for line in README.splitlines() if line.startswith(f"| `{identifier}` |"))
-        assert f"`{provider.default_key_variable}`" in row
-        if isinstance(provider, Provider):
-            assert ("found again" in row) == provider.capabilities.lookup
+def test_the_readmes_table_of_providers_says_what_the_adapters_and_the_catalog_say() -> None:
+    registry = Registry(today=lambda: date(2026, 11, 21), plugins=())
+    rows = [
+        line.strip("| ").split(" | ") for line in README.splitlines() if re.match(r"\| `[\w-]+` \| .* \| `[A-Z_0-9]+` \|", line)
+    ]
+    said = {identifier: cells for identifier, _prose, *cells in rows}
+    known = {name: describe(registry, name) for name in registry.ids()}
+    assert said == {
+        f"`{name}`": [f"`{facts.key_variable}`", facts.references, ", ".join(facts.features) or "-"]
+        for name, facts in known.items()
+    }
 
 
 def test_every_command_of_the_program_stands_in_the_readme_and_no_other() -> None:

@@ -2,14 +2,19 @@
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from orchestrator.jobs.places import BadInput
+from orchestrator.simulator.openai_fields import complaint
+from orchestrator.simulator.openai_responses import OpenAiResponses
+from tests.clocks import FastClock
 
-from .bench import query
+from .bench import SIDE, Bench, picture, query
 from .conftest import OpenBench
+from .processes import Engine, until
 
 SKETCH = {"id": "sketch", "prompt": "pencil sketch of a mug"}
 
@@ -86,6 +91,139 @@ async def test_where_an_api_has_no_conversation_a_job_continues_the_image_of_its
     assert row["continues"] == "sketch"
     assert len(bench.accepted()[1].references) == 1
     assert len(bench.simulator.ledger.uploads) == 1
+
+
+TURNS = [
+    {"id": "mug", "prompt": "a mug"},
+    {"id": "red", "prompt": "now red", "continues": "mug"},
+    {"id": "blue", "prompt": "now blue", "continues": "red"},
+]
+
+
+def remote_ids(bench: Bench) -> dict[str, str]:
+    return dict(query(bench.database, "SELECT key, remote_id FROM attempt JOIN job ON job.id = job_id"))
+
+
+def image(bench: Bench, key: str) -> str:
+    """Return the SHA-256 of a job's saved image."""
+    return hashlib.sha256((bench.out / "spring" / f"{key}-0.png").read_bytes()).hexdigest()
+
+
+async def test_three_turns_are_one_conversation_where_the_api_remembers_it(open_bench: OpenBench) -> None:
+    bench = await open_bench("openai-responses", duration=5.0)
+    assert (await bench.run(TURNS[::-1])).exit_code == 0, bench.states()
+    mug, red, blue = (submission.body for submission in bench.accepted())
+    known = remote_ids(bench)
+    assert "previous_response_id" not in mug
+    assert (red["previous_response_id"], red["input"]) == (known["mug"], "now red")
+    assert (blue["previous_response_id"], blue["input"]) == (known["red"], "now blue")
+
+
+async def test_an_account_may_go_on_with_the_image_alone(open_bench: OpenBench) -> None:
+    bench = await open_bench("openai-responses", duration=5.0, account={"options": {"conversation": "image_call"}})
+    assert (await bench.run(TURNS)).exit_code == 0, bench.states()
+    _, red, blue = (submission.body for submission in bench.accepted())
+    calls = [body["input"][1] for body in (red, blue)]
+    assert [call["type"] for call in calls] == ["image_generation_call"] * 2
+    assert len({call["id"] for call in calls}) == 2
+    assert "previous_response_id" not in red
+
+
+async def test_an_account_of_the_family_begins_a_conversation_with_the_image_it_made_elsewhere(open_bench: OpenBench) -> None:
+    bench = await open_bench("openai", duration=5.0)
+    assert (await bench.run(TURNS)).exit_code == 0, bench.states()
+    mug, red, blue = bench.accepted()
+    assert [one.endpoint for one in (mug, red, blue)] == ["images/generations", "responses", "responses"]
+    assert [reference.sha256 for reference in red.references] == [image(bench, "mug")]
+    assert "previous_response_id" not in red.body
+    assert (blue.body["previous_response_id"], blue.references) == (remote_ids(bench)["red"], ())
+
+
+async def test_a_turn_that_was_not_stored_is_gone_on_with_by_its_image(open_bench: OpenBench) -> None:
+    bench = await open_bench("openai-responses", account={"options": {"mode": "synchronous"}})
+    unstored = [{**TURNS[0], "params": {"store": False}}, *TURNS[1:]]
+    assert (await bench.run(unstored)).exit_code == 0, bench.states()
+    _, red, blue = bench.accepted()
+    assert [reference.sha256 for reference in red.references] == [image(bench, "mug")]
+    assert "previous_response_id" in blue.body
+
+
+async def test_the_image_of_a_parent_goes_before_the_jobs_own_and_carries_the_mask(open_bench: OpenBench, tmp_path: Path) -> None:
+    bench = await open_bench("openai-responses", account={"options": {"mode": "synchronous"}})
+    style, mask = picture(tmp_path / "style.png", 1), picture(tmp_path / "mask.png", 2, side=SIDE, mode="RGBA")
+    going_on = {**TURNS[1], "references": [str(style), {"job": "mug"}], "mask": str(mask)}
+    assert (await bench.run([{**TURNS[0], "params": {"store": False}}, going_on])).exit_code == 0, bench.manifest()
+    sent = [reference.sha256 for reference in bench.accepted()[1].references]
+    assert sent == [image(bench, "mug"), hashlib.sha256(style.read_bytes()).hexdigest(), image(bench, "mug")]
+    parents = query(bench.database, "SELECT role, used_sha256 IS NOT NULL FROM parent ORDER BY slot")
+    assert parents == [("continues", 1), ("reference", 1)]
+
+
+@pytest.mark.parametrize("child_of", ["openai-responses", "openai-edits"])
+async def test_a_chain_across_accounts_goes_on_with_the_image(open_bench: OpenBench, child_of: str) -> None:
+    bench = await open_bench("openai-responses", account={"options": {"mode": "synchronous"}})
+    bench.write([TURNS[0], {**TURNS[1], "account": "other"}, {**TURNS[2], "account": "other"}])
+    batch = json.loads(bench.file.read_text())
+    batch["accounts"]["other"] = {"provider": child_of, "base_url": bench.simulator.url_for(child_of)}
+    bench.file.write_text(json.dumps(batch))
+    assert (await bench.run()).exit_code == 0, bench.events
+    _, red, blue = bench.accepted()
+    assert [reference.sha256 for reference in red.references] == [image(bench, "mug")]
+    if child_of == "openai-responses":
+        assert (blue.body["previous_response_id"], blue.references) == (remote_ids(bench)["red"], ())
+    else:
+        assert [reference.sha256 for reference in blue.references] == [image(bench, "red")]
+
+
+async def test_a_conversation_that_the_api_has_forgotten_is_gone_on_with_by_the_image(
+    open_bench: OpenBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = await open_bench("openai-responses", duration=5.0)
+    assert (await bench.run([TURNS[0]])).exit_code == 0
+
+    def forget(_self: OpenAiResponses, name: str) -> None:
+        raise complaint(f"{name} not found.", param="previous_response_id", code="previous_response_not_found")
+
+    monkeypatch.setattr(OpenAiResponses, "_check_response", forget)
+    assert (await bench.run(TURNS[:2])).exit_code == 0, bench.states()
+    refused, sent = bench.simulator.ledger.submissions[1:]
+    assert (refused.charged, refused.status) == (False, 400)
+    assert refused.body["previous_response_id"] == remote_ids(bench)["mug"]
+    assert [reference.sha256 for reference in sent.references] == [image(bench, "mug")]
+    assert "previous_response_id" not in sent.body
+
+
+@pytest.mark.slow
+async def test_a_chain_goes_on_after_a_kill_and_pays_each_turn_once(open_bench: OpenBench) -> None:
+    bench = await open_bench("openai-responses", clock=FastClock(40.0), duration=20.0)
+    bench.write(TURNS)
+    engine = await Engine.start(bench, "run")
+    await until(lambda: bench.database.exists() and len(bench.accepted()) == 2 and bench.states()["red"] == "running")
+    await engine.kill()
+    assert bench.states() == {"mug": "succeeded", "red": "running", "blue": "blocked"}
+    words = await (await Engine.start(bench, "resume")).ended()
+    assert words["exit_code"] == 0, bench.states()
+    known = remote_ids(bench)
+    assert [one.body.get("previous_response_id") for one in bench.accepted()] == [None, known["mug"], known["red"]]
+
+
+async def test_an_api_that_takes_urls_only_says_what_would_do_for_the_image_of_another_job(open_bench: OpenBench) -> None:
+    bench = await open_bench("openai")
+    bench.write([SKETCH])
+    batch = json.loads(bench.file.read_text())
+    batch["accounts"]["jobs"] = {"provider": "ttapi-4o", "base_url": bench.simulator.url_for("ttapi-4o")}
+    batch["accounts"]["all"] = {"provider": "ttapi", "base_url": bench.simulator.url_for("ttapi-4o")}
+    del batch["defaults"]["size"]
+    asked = {"prompt": "draw it", "model": "gpt-4o-image"}
+    batch["jobs"] += [{**child("a", "sketch"), **asked, "account": "jobs"}, {**child("b", "sketch"), **asked, "account": "all"}]
+    bench.file.write_text(json.dumps(batch))
+    with pytest.raises(BadInput) as error:
+        await bench.run()
+    said = problems(error)
+    why = "ttapi-4o takes images as URLs only, and what sketch makes is a file here"
+    assert f"{why}; use an account of an API that takes files or uploads them, such as toapis" in said
+    assert f"{why}; use a model of ttapi-edits" in said
+    assert bench.simulator.ledger.submissions == []
 
 
 async def test_a_fan_out_sends_one_request_an_image_and_names_them_in_order(open_bench: OpenBench) -> None:

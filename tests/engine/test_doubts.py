@@ -1,12 +1,16 @@
 """Attempts whose answer was lost: what each rung of the ladder does about them, and what it never does."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from orchestrator.engine.board import Board
 from orchestrator.engine.runtime import Runtime
+from orchestrator.jobs.failures import ErrorCode
 from orchestrator.jobs.reports import Output, Report, Status
 from orchestrator.simulator import Submission
 from orchestrator.store.operators import Selection
@@ -303,6 +307,36 @@ async def test_a_late_result_of_a_job_that_was_given_up_is_kept_and_the_job_stay
     assert (row["state"], row["error"]["code"]) == ("failed", "given_up")
     assert (bench.out / row["images"][0]["file"]).exists()
     assert row["attempts"][0]["charged"] == "yes"
+
+
+async def test_a_late_result_that_cost_more_than_was_reserved_is_booked_and_pauses_the_account_once(open_bench: OpenBench) -> None:
+    bench = await open_bench("toapis", lose_answer_each=1, lookup=False)
+    bench.account = {"prices": {"gpt-4o-image": {"per_image": "0.02"}}}
+    await bench.run(rows(1), budget=Decimal(1))
+    with closing(sqlite3.connect(bench.database)) as connection, connection:
+        connection.execute("UPDATE attempt SET cost_reserved = 1000000")  # the price list was wrong
+    async with bench.app().store() as store:
+        await store.operators.give_up(Selection())
+    object.__setattr__(bench.simulator.options, "lookup", True)
+    finished = await bench.run()
+    assert finished.exit_code == 4
+    assert finished.outcome.paused["studio"].code is ErrorCode.OVERCHARGED
+    assert [event.key for event in bench.named("job_overcharged")] == ["job-000"]
+    assert query(bench.database, "SELECT booked FROM batch") == [(20_000_000,)]
+    assert (await bench.run()).exit_code == 0
+
+
+async def test_a_late_result_whose_price_nobody_told_keeps_its_worst_case_in_the_books(open_bench: OpenBench) -> None:
+    bench = await open_bench("toapis", lose_answer_each=1, lookup=False)
+    await bench.run(rows(1))
+    with closing(sqlite3.connect(bench.database)) as connection, connection:
+        connection.execute("UPDATE attempt SET cost_reserved = 1000000")
+    async with bench.app().store() as store:
+        await store.operators.give_up(Selection())
+    object.__setattr__(bench.simulator.options, "lookup", True)
+    await bench.run()
+    assert query(bench.database, "SELECT charged, cost_settled FROM attempt") == [("yes", None)]
+    assert query(bench.database, "SELECT booked FROM batch") == [(1_000_000,)]
 
 
 async def test_what_the_user_settles_beside_a_run_is_taken_up_by_it(open_bench: OpenBench, clock: JumpingClock) -> None:

@@ -1,5 +1,6 @@
 """A stop in order: what is paid for is fetched, nothing new begins; a second signal stops at once and says what is in doubt."""
 
+import asyncio
 import time
 
 import pytest
@@ -72,4 +73,32 @@ async def test_the_second_signal_ends_the_run_at_once_and_holds_what_was_in_flig
     assert time.time() - signalled_at < 2.0
     states = list(bench.states().values())
     assert states.count("uncertain") == SLOTS
+    assert query(bench.database, "SELECT count(*) FROM attempt WHERE state = 'open'") == [(0,)]
+
+
+async def cancelled(open_bench: OpenBench, *, times: int) -> Bench:
+    """Return a bench whose run was cancelled by the program around it, so often, with all slots busy."""
+    bench = await open_bench("openai-images", clock=FastClock(1.0), account={"concurrency": SLOTS}, latency=1.0)
+    run = asyncio.create_task(bench.run(rows(JOBS)))
+    await until(lambda: len(bench.accepted()) >= SLOTS)
+    for _ in range(times):
+        run.cancel()
+        await asyncio.sleep(0.05)
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    assert run.cancelled()
+    return bench
+
+
+async def test_a_run_that_is_cancelled_from_outside_drains_and_passes_the_cancellation_on(open_bench: OpenBench) -> None:
+    bench = await cancelled(open_bench, times=1)
+    states = list(bench.states().values())
+    assert len(bench.accepted()) == SLOTS
+    assert states.count("succeeded") + states.count("ready") == SLOTS
+    assert states.count("pending") == JOBS - SLOTS
+
+
+async def test_a_second_cancellation_ends_the_run_at_once_and_holds_what_was_in_flight(open_bench: OpenBench) -> None:
+    bench = await cancelled(open_bench, times=2)
+    assert list(bench.states().values()).count("uncertain") == SLOTS
     assert query(bench.database, "SELECT count(*) FROM attempt WHERE state = 'open'") == [(0,)]

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from tests.faults.gateway import SUBMIT, Gateway, status
+
 from .bench import Bench, Row, assert_whole, picture
 from .conftest import OpenBench
 
@@ -96,7 +98,24 @@ async def test_a_failed_job_is_told_and_costs_nothing_twice(open_bench: OpenBenc
     assert await run(bench, rows(2)) == 1
     by_key = {row["key"]: row for row in bench.manifest()}
     assert by_key["job-1"]["error"]["code"] == "generation_failed"
+    assert [(attempt["charged"], attempt["cost"]) for attempt in by_key["job-1"]["attempts"]] == [("no", "0")]
     assert len(bench.accepted()) == 2
+
+
+@pytest.mark.parametrize(
+    ("quota", "charged", "cost"), [("0", "no", "0"), ("2", "yes", "0.02"), (None, "possible", None), ("a lot", "possible", None)]
+)
+async def test_a_refusal_that_says_what_it_took_is_booked_so(
+    open_bench: OpenBench, quota: str | None, charged: str, cost: str | None
+) -> None:
+    bench = await open_bench("ttapi-4o")
+    answer = json.dumps({"status": "FAILED", "message": "job failed", "data": {"quota": quota}})
+    async with Gateway(upstream=bench.simulator.url_for("ttapi-4o"), stage=SUBMIT, spoil=status(200, answer)) as gateway:
+        bench.account = {"base_url": gateway.base_url}
+        await run(bench, rows(1))
+    (row,) = bench.manifest()
+    (attempt,) = row["attempts"]
+    assert (row["state"], attempt["outcome"], attempt["charged"], attempt["cost"]) == ("failed", "failed", charged, cost)
 
 
 @pytest.mark.parametrize("provider", ["ttapi-images", "ttapi-4o"])

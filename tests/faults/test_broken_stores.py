@@ -8,8 +8,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.app import CannotStart
+from orchestrator.store import opening
 from tests.clocks import FastClock
 from tests.engine.bench import Bench, query, rows
 from tests.engine.conftest import OpenBench
@@ -60,6 +62,59 @@ async def test_a_damaged_store_is_refused_unchanged(open_bench: OpenBench, damag
             await again()
     assert bench.database.read_bytes() == before
     assert len(bench.accepted()) == 1
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """How often all pages of a store were looked at."""
+    found: list[str] = []
+    check = opening.check
+
+    async def look(connection: AsyncConnection) -> None:
+        found.append("looked")
+        await check(connection)
+
+    monkeypatch.setattr(opening, "check", look)
+    return found
+
+
+async def test_a_store_that_is_as_an_engine_left_it_is_not_read_whole_again(open_bench: OpenBench, looks: list[str]) -> None:
+    bench = await finished_in_part(open_bench)
+    looks.clear()
+    await bench.resume(limit=1)
+    assert looks == []
+
+
+def touch(bench: Bench) -> None:
+    with closing(sqlite3.connect(bench.database)) as other, other:
+        other.execute("UPDATE job SET priority = 1")
+
+
+def copy(bench: Bench) -> None:
+    content = bench.database.read_bytes()
+    bench.database.unlink()
+    bench.database.write_bytes(content)
+
+
+def leave_a_log(bench: Bench) -> None:
+    bench.database.with_name(bench.database.name + "-wal").write_bytes(b"\0" * 40)
+
+
+def be_killed(bench: Bench) -> None:
+    bench.database.with_name(bench.database.name + ".lock").write_text('{"pid": 1, "host": "here"}')
+
+
+@pytest.mark.parametrize("happen", [touch, copy, leave_a_log, be_killed])
+async def test_a_store_that_something_else_happened_to_is_read_whole_before_anything_is_paid(
+    open_bench: OpenBench, looks: list[str], happen: Callable[[Bench], None]
+) -> None:
+    bench = await finished_in_part(open_bench)
+    looks.clear()
+    happen(bench)
+    await bench.resume(limit=1)
+    assert looks == ["looked"]
+    await bench.resume(limit=1)
+    assert looks == ["looked"]
 
 
 async def test_a_file_that_is_no_database_is_refused_unchanged(open_bench: OpenBench) -> None:

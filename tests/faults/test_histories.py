@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from orchestrator.jobs.attempts import LIVE, AttemptState, Charged, Phase
+from orchestrator.jobs.attempts import LIVE, AttemptState, Phase
 from orchestrator.jobs.failures import ErrorCode, Failure
 from orchestrator.jobs.lifecycle import FINAL, Event, State, after
 from orchestrator.store.door import Stale
@@ -26,7 +26,7 @@ from orchestrator.store.operators import Selection
 from orchestrator.store.records import Accepted, Job, NewAttempt
 from orchestrator.store.store import Store
 from tests.clock import StillClock
-from tests.store.making import LOST, REFUSED, delivery, ended, first_image, new_job, saved, verbs
+from tests.store.making import LOST, REFUSED, delivery, ended, failed, first_image, new_job, saved, verbs
 from tests.store.making import load as load_batch
 
 pytestmark = pytest.mark.faults
@@ -165,7 +165,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(pick=PICK)
     def fail_a_task(self, pick: int) -> None:
-        self._do(pick, State.RUNNING, lambda job: self.go.fail_task(job, REFUSED, Charged.POSSIBLE))
+        self._do(pick, State.RUNNING, lambda job: self.go.fail_task(job, failed(), REFUSED))
 
     @rule(pick=PICK)
     def begin_a_download(self, pick: int) -> None:

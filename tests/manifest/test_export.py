@@ -1,3 +1,5 @@
+import asyncio
+import csv
 import json
 import os
 import stat
@@ -5,11 +7,14 @@ import string
 import subprocess
 import sys
 import threading
+import tty
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from orchestrator.cli.words import harmless
 from orchestrator.manifest import Form, ManifestJob, export
 
 from .factory import failed, rows, succeeded
@@ -168,3 +173,39 @@ def test_a_dash_is_standard_output_in_utf_8_whatever_the_locale() -> None:
     first, row, last = done.stdout.splitlines()
     assert (first, last) == (b"before", b"after")
     assert json.loads(row)["prompt"] == "杯子"
+
+
+def on_a_terminal(form: Form, *jobs: ManifestJob) -> bytes:
+    """Return what a terminal gets that a manifest is written to."""
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    got: list[bytes] = []
+
+    def read() -> None:
+        with suppress(OSError):  # how a terminal says that nobody has it open any more
+            while True:
+                got.append(os.read(master, 1 << 16))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    asyncio.run(export(rows(jobs), (), form, os.ttyname(slave), show=harmless))
+    os.close(slave)
+    reader.join()
+    os.close(master)
+    return b"".join(got)
+
+
+HOSTILE = "\x1b]0;owned\x07 \x9b31m red \u202e backwards\nnext"
+
+
+@pytest.mark.parametrize("form", [Form.CSV, Form.JSONL, Form.JSON])
+def test_no_cell_steers_a_terminal(form: Form) -> None:
+    shown = on_a_terminal(form, succeeded(prompt=HOSTILE, model=HOSTILE)).decode()
+    assert not [character for character in shown if character in "\x1b\x07\x9b\u202e"]
+    assert r"\x1b]0;owned" in shown or r"\u001b]0;owned" in shown
+
+
+async def test_a_csv_file_has_the_very_text(tmp_path: Path) -> None:
+    await export(rows([succeeded(prompt=HOSTILE)]), (), Form.CSV, tmp_path / "m.csv", show=harmless)
+    with (tmp_path / "m.csv").open(encoding="utf-8", newline="") as file:
+        assert next(csv.DictReader(file))["prompt"] == HOSTILE

@@ -16,6 +16,8 @@ ROWS: list[tuple[int, str | None, str | None, ErrorCode]] = [
     (400, "model_not_found", "invalid_request_error", ErrorCode.INVALID_REQUEST),
     (404, "model_not_found", "invalid_request_error", ErrorCode.INVALID_REQUEST),
     (404, None, "invalid_request_error", ErrorCode.NOT_FOUND),
+    (404, "image_file_not_found", "invalid_request_error", ErrorCode.INVALID_REQUEST),
+    (400, "previous_response_not_found", "invalid_request_error", ErrorCode.INVALID_REQUEST),
     (400, "moderation_blocked", "image_generation_user_error", ErrorCode.REFUSED),
     (400, None, "image_generation_user_error", ErrorCode.REFUSED),
     (400, "content_policy_violation", None, ErrorCode.REFUSED),
@@ -48,6 +50,13 @@ def test_every_documented_error_of_openai_has_its_code(status: int, code: str | 
         failure = adapter.read_failure(answer({"error": error}, status=status, x_request_id="req_7"))
         assert (failure.code, failure.message, failure.http_status, failure.request_id) == (ours, "words", status, "req_7")
         assert failure.provider_code == (code or kind)
+
+
+def test_a_file_that_is_gone_is_recognised_by_the_words_alone() -> None:
+    error = {"message": "No such File object: file-1", "type": "invalid_request_error", "code": None}
+    failure = edits().read_failure(answer({"error": error}, status=404))
+    assert (failure.code, failure.provider_code) == (ErrorCode.INVALID_REQUEST, "image_file_not_found")
+    assert edits().forgotten[str(failure.provider_code)] is ErrorCode.UPLOAD_FORGOTTEN
 
 
 def test_an_unknown_model_is_answered_with_its_successor() -> None:

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from .making import MASK, RELAY, REMOTE, edits, errors, images, local, toapis, warnings
+from .making import MASK, RELAY, REMOTE, account, edits, errors, images, local, responses, spec, toapis, warnings
 
 MIB = 2**20
 
@@ -88,9 +88,29 @@ def test_a_mask_above_four_mebibytes_is_doubtful_at_openai() -> None:
     assert found == ["mask of 5.00 MiB may be refused (openai-edits gpt-image-2): some pages allow 4.00 MiB only"]
 
 
-def test_a_url_cannot_stand_in_a_multipart_form() -> None:
-    found = errors(edits(), references=(local(), REMOTE), at={"options": {"edit_body": "multipart"}})
-    assert found == ["a URL cannot stand in a multipart form; set edit_body: auto on the account"]
+@pytest.mark.parametrize(
+    ("make", "model", "options", "urls", "mask_urls"),
+    [
+        (edits, "gpt-image-2", {}, True, True),
+        (edits, "gpt-image-2", {"edit_body": "json"}, True, True),
+        (edits, "gpt-image-2", {"edit_body": "multipart"}, False, False),
+        (edits, "dall-e-2", {}, False, False),
+        (responses, "gpt-image-2", {}, True, False),
+        (toapis, "gpt-4o-image", {}, True, True),
+    ],
+)
+def test_a_url_is_no_mistake_and_is_left_to_be_fetched_where_the_request_has_no_place_for_it(
+    make: Any, model: str, options: dict[str, Any], urls: bool, mask_urls: bool
+) -> None:
+    adapter, at = make(), {"base_url": RELAY, "options": options}
+    shown = {"references": (REMOTE,), "mask": REMOTE}
+    assert errors(adapter, model=model, at=at, **shown) == []
+    job, settings = spec(adapter.id, model=model, **shown), account(adapter.id, **at)
+    assert [adapter.image_limits(job, settings, mask=mask).urls for mask in (False, True)] == [urls, mask_urls]
+
+
+def test_a_mask_of_a_conversation_covers_the_image_that_is_gone_on_with() -> None:
+    assert warnings(responses(), mask=MASK, continues="mug") == []
 
 
 def test_moderation_needs_the_json_form_of_edits() -> None:
@@ -104,9 +124,6 @@ def test_dalle_2_has_no_json_form() -> None:
     assert errors(edits(), model="dall-e-2", at=at) == [
         "the JSON form of edits is for GPT image models only; got dall-e-2 - set edit_body: multipart"
     ]
-    assert "reference 1 must be a local file (openai-edits dall-e-2); got a URL" in errors(
-        edits(), model="dall-e-2", at={"base_url": RELAY}, references=(REMOTE,)
-    )
 
 
 @pytest.mark.parametrize(("size", "fits"), [(15_728_622, True), (15_728_625, False)])

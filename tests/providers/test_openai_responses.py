@@ -1,6 +1,7 @@
 """Requests of the Responses API: golden ones from the documents, every field at its borders, and what is refused before."""
 
 import json
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -10,11 +11,14 @@ import pytest
 from orchestrator.jobs.reports import Output, Report, Status
 from orchestrator.providers.base import (
     CancelProvider,
+    ConversationProvider,
+    ForgetfulProvider,
     Inputs,
     Previous,
     Shape,
     StreamProvider,
     TaskProvider,
+    Turn,
     UploadProvider,
     UrlInput,
 )
@@ -37,7 +41,7 @@ def body(**fields: Any) -> dict[str, Any]:
 
 def test_it_has_tasks_uploads_streams_and_can_cancel() -> None:
     adapter = responses()
-    for kind in (TaskProvider, UploadProvider, StreamProvider, CancelProvider):
+    for kind in (TaskProvider, UploadProvider, StreamProvider, CancelProvider, ConversationProvider, ForgetfulProvider):
         assert isinstance(adapter, kind)
 
 
@@ -129,6 +133,40 @@ def test_a_conversation_goes_on_from_a_response_or_from_one_image() -> None:
         {"type": "image_generation_call", "id": "ig_1"},
     ]
 
+
+
+@pytest.mark.parametrize(
+    ("params", "option", "wanted"),
+    [
+        ({}, None, Previous(response_id="resp_1")),
+        ({}, "response", Previous(response_id="resp_1")),
+        ({}, "image_call", Previous(image_call_id="ig_1")),
+        ({"store": True}, "image_call", Previous(image_call_id="ig_1")),
+        ({"store": False}, None, None),
+        ({"store": False}, "image_call", None),
+    ],
+)
+def test_a_turn_is_named_by_its_response_or_its_image_unless_it_was_not_stored(
+    params: dict[str, Any], option: str | None, wanted: Previous | None
+) -> None:
+    turn = Turn(params=params, response_id="resp_1", image_call_id="ig_1")
+    at = account("openai-responses", options={} if option is None else {"conversation": option})
+    assert responses().previous(turn, at) == wanted
+
+
+def test_a_turn_whose_ids_nobody_knows_is_not_gone_on_with() -> None:
+    by_image = account("openai-responses", options={"conversation": "image_call"})
+    assert responses().previous(Turn(params={}, response_id="resp_1"), by_image) == Previous(response_id="resp_1")
+    assert responses().previous(Turn(params={}), by_image) is None
+
+
+def test_a_conversation_costs_at_least_the_image_it_goes_on_with() -> None:
+    job, at = spec("openai-responses", size="1024x1024", params={"quality": "low"}), account("openai-responses")
+    alone, going_on = responses().estimate(job, at), responses().estimate(replace(job, continues="mug"), at)
+    assert alone.likely is not None
+    assert going_on.likely is not None
+    assert going_on.likely > alone.likely
+    assert going_on == responses().estimate(replace(job, references=(local(),)), at)
 
 def test_a_response_is_asked_for_and_cancelled_by_its_id() -> None:
     at = account("openai-responses", base_url="https://relay.example/v1")
@@ -247,7 +285,6 @@ REFUSED: list[tuple[Any, ...]] = [
         {},
         "an image of 15728641 bytes is too long for a data URL (20971520 characters); set references: file_id on the account",
     ),
-    ({"references": (local(),), "mask": REMOTE}, {}, "mask must be a local file (openai-responses gpt-image-2); got a URL"),
     (
         {"references": (local(format="bmp"),)},
         {},

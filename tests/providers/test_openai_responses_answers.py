@@ -52,7 +52,7 @@ def test_a_completed_response_is_its_image() -> None:
         "resp_1",
         "req_1",
     )
-    assert report.outputs == (Output(base64="aGk=", revised_prompt="a fine mug"),)
+    assert report.outputs == (Output(base64="aGk=", revised_prompt="a fine mug", remote_id="ig_1"),)
     assert report.usage == tokens | {"image_gen": {"output_tokens": 1756}}
     assert report.completed_at == 1_700_000_000
 

@@ -71,10 +71,22 @@ def test_the_family_sends_jobs_with_images_to_the_edits() -> None:
     assert found.route("toapis", job).id == "toapis"
 
 
+def test_the_family_sends_jobs_that_continue_others_where_conversations_are_remembered() -> None:
+    found = registry()
+    assert found.route("openai", spec("openai-images", continues="mug", references=(REMOTE,))).id == "openai-responses"
+    assert found.route("openai", spec("openai-images", continues="mug", endpoint="openai-edits")).id == "openai-edits"
+
+
+def test_a_family_is_served_as_its_first_member_is() -> None:
+    assert registry().shape("openai", {}) is registry().shape("ttapi", {}) is Shape.SYNCHRONOUS
+
+
 def test_a_jobs_own_endpoint_overrides_the_family() -> None:
     assert registry().route("openai", spec("openai-images", endpoint="openai-edits")).id == "openai-edits"
     assert registry().route("toapis", spec("toapis", endpoint="toapis")).id == "toapis"
-    message = r"^endpoint must be one of openai-images, openai-edits \(openai\); got openai-edit - did you mean openai-edits\?$"
+    message = (
+        r"^endpoint must be one of openai-images, openai-edits, openai-responses \(openai\); got openai-edit - did you mean openai-edits\?$"
+    )
     with pytest.raises(UnknownProvider, match=message):
         registry().route("openai", spec("openai-images", endpoint="openai-edit"))
 

@@ -13,7 +13,7 @@ from orchestrator.providers.ttapi_job_answers import STATUSES
 from orchestrator.transport.messages import Request, Unreadable
 
 from .making import MASK, PNG, answer, local, sample
-from .ttapi_making import NEWER, account, adapter, errors, order, spec, warnings
+from .ttapi_making import NEWER, account, adapter, errors, order, spec
 
 JOBS = "ttapi-4o"
 GUIDE = json.loads(sample("ttapi_4o_on_queue.json"))["data"]
@@ -331,27 +331,3 @@ def test_several_images_are_fine_where_each_is_a_request_of_its_own() -> None:
 def test_the_newer_path_has_sizes_for_two_models(model: str, size: str, *, right: bool) -> None:
     assert (errors(JOBS, at=NEWER, model=model, size=size) == []) is right
     assert errors(JOBS, at=NEWER, model=model) == []
-
-
-@pytest.mark.parametrize(
-    "prompt",
-    [
-        "draw a cat",
-        "Please GENERATE a poster",
-        "画一张美女模特",
-        "结合图片 生成一张宣传海报",
-        "一张图详细解释马斯洛需求层次理论",
-        "нарисуй кота",
-        "A painting of a mug",
-        "create a logo",
-    ],
-)
-def test_a_prompt_that_asks_for_a_drawing_is_fine(prompt: str) -> None:
-    assert warnings(JOBS, prompt=prompt) == []
-
-
-@pytest.mark.parametrize("prompt", ["a cat on a mat", "猫"])
-def test_a_prompt_that_names_no_drawing_is_doubtful(prompt: str) -> None:
-    asked_for = "TTAPI's guide asks for words such as: draw a ..., generate a ..., 画一张..."
-    assert warnings(JOBS, prompt=prompt) == [f"the prompt names no drawing {WHERE}; {asked_for}"]
-    assert errors(JOBS, prompt=prompt) == []

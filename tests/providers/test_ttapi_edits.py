@@ -4,11 +4,11 @@ import json
 import pytest
 
 from orchestrator.jobs.reports import Status
-from orchestrator.providers.base import Inputs, UrlInput
+from orchestrator.providers.base import Inputs, LimitsProvider, UrlInput
 from orchestrator.transport.messages import Request
 
 from .making import JPEG, MASK, PNG, REMOTE, answer, local, sample
-from .ttapi_making import adapter, errors, order, warnings
+from .ttapi_making import account, adapter, errors, order, spec, warnings
 
 EDITS = "ttapi-edits"
 URL = UrlInput(url="https://pictures.example/a.png")
@@ -85,12 +85,13 @@ def test_it_gets_the_bytes_of_local_images_and_knows_no_uploads() -> None:
 
 
 @pytest.mark.parametrize("field", [{"references": (local(), REMOTE)}, {"mask": REMOTE}])
-def test_an_address_cannot_stand_in_the_form(field: dict[str, object]) -> None:
-    (error,) = errors(EDITS, **field)
-    assert error == (
-        "a web address cannot stand in a form (ttapi-edits gpt-image-1); give a file, or set edit_body: json on the account"
-    )
-    assert errors(EDITS, at=JSON, **field) == []
+def test_an_address_is_left_to_be_fetched_for_the_form_and_goes_as_it_is_in_json(field: dict[str, object]) -> None:
+    provider = adapter(EDITS)
+    assert isinstance(provider, LimitsProvider)
+    for at, urls in ((None, False), (JSON, True)):
+        assert errors(EDITS, at=at, **field) == []
+        limits = provider.image_limits(spec(EDITS, **field), account(EDITS, **(at or {})), mask="mask" in field)
+        assert limits.urls is urls
 
 
 @pytest.mark.parametrize(

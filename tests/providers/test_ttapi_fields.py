@@ -20,7 +20,7 @@ JPEG = {"output_format": "jpeg"}
 Row = tuple[str, str, str, tuple[Any, ...], tuple[Any, ...]]
 
 
-def _rows() -> Iterator[Row]:
+def rows() -> Iterator[Row]:
     """Yield adapter, model, field, right values, wrong values: providers.md 2.1 to 2.3."""
     for api in ("ttapi-images", "ttapi-edits"):
         for model in GPT:
@@ -34,7 +34,7 @@ def _rows() -> Iterator[Row]:
             yield api, model, "stream", (True, False), ("true", 1)
             yield api, model, "response_format", (), ("url", "b64_json")
             yield api, model, "style", (), ("vivid",)
-        yield api, "gpt-image-2", "size", ("1024x640", "3840x2160", "auto"), ("1024x624", "3856x2160", "1000x1000", "1:1")
+        yield api, "gpt-image-2", "size", ("1024x640", "3840x2160", "auto"), ("1024x624", "3856x1600", "1000x1000", "1:1")
         for model in GPT[:2]:
             yield api, model, "size", GPT_SIZES, ("256x256", "1792x1024", "1:1", "1024")
         yield api, "dall-e-2", "prompt", ("x" * 1000,), ("x" * 1001,)
@@ -60,7 +60,7 @@ def _rows() -> Iterator[Row]:
 
 
 def _cases() -> Iterator[Any]:
-    for api, model, field, right, wrong in _rows():
+    for api, model, field, right, wrong in rows():
         for kind, values in (("takes", right), ("refuses", wrong)):
             for number, value in enumerate(values):
                 shown = value if len(str(value)) < 20 else f"{len(value)} characters"

@@ -14,6 +14,9 @@ from .bench import picture_file
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from openai.types.responses import Response
+    from openai.types.responses.tool_param import ImageGeneration
+
     from .bench import Bench
     from .conftest import OpenBench
 
@@ -69,3 +72,64 @@ async def test_it_understands_the_refusals(open_bench: OpenBench) -> None:
     assert throttled.value.response.headers["retry-after"] == "7"
     assert blocked.value.code == "moderation_blocked"
     assert blocked.value.request_id is not None
+
+
+async def test_it_streams_partial_pictures_and_then_the_whole_one(client: openai.AsyncOpenAI) -> None:
+    stream = await client.images.generate(
+        model="gpt-image-2", prompt="a kite", size="1024x1024", quality="low", stream=True, partial_images=2
+    )
+    shown = [(event.type, base64.b64decode(event.b64_json)[:4]) async for event in stream]
+    assert shown == [
+        ("image_generation.partial_image", b"\x89PNG"),
+        ("image_generation.partial_image", b"\x89PNG"),
+        ("image_generation.completed", b"\x89PNG"),
+    ]
+
+
+async def test_it_streams_an_edit(client: openai.AsyncOpenAI) -> None:
+    stream = await client.images.edit(
+        model="gpt-image-2", prompt="a hat", image=("first.png", picture_file()), stream=True, partial_images=1
+    )
+    assert [event.type async for event in stream] == ["image_edit.partial_image", "image_edit.completed"]
+
+
+TOOL: ImageGeneration = {"type": "image_generation", "model": "gpt-image-2", "size": "1024x1024", "quality": "low"}
+
+
+def pictures_of(response: Response) -> list[bytes]:
+    return [
+        base64.b64decode(item.result or "")[:4]
+        for item in response.output
+        if item.type == "image_generation_call" and item.result
+    ]
+
+
+async def test_it_gets_a_picture_as_a_response(client: openai.AsyncOpenAI) -> None:
+    response = await client.responses.create(model="gpt-5.6", input="draw a kite", tools=[TOOL])
+    assert response.status == "completed"
+    assert pictures_of(response) == [b"\x89PNG"]
+
+
+async def test_it_asks_for_a_response_in_the_background_and_goes_on_with_it(open_bench: OpenBench) -> None:
+    bench = await open_bench(duration=5.0)
+    base_url = bench.simulator.url_for("openai-responses") + "/v1"
+    async with openai.AsyncOpenAI(base_url=base_url, api_key="x", max_retries=0) as client:
+        first = await client.responses.create(model="gpt-5.6", input="draw a kite", tools=[TOOL], background=True)
+        assert first.status in ("queued", "in_progress")
+        await bench.clock.sleep(5.0)
+        done = await client.responses.retrieve(first.id)
+        assert (done.status, pictures_of(done)) == ("completed", [b"\x89PNG"])
+        second = await client.responses.create(model="gpt-5.6", input="now red", tools=[TOOL], previous_response_id=first.id)
+        assert (second.previous_response_id, pictures_of(second)) == (first.id, [b"\x89PNG"])
+
+
+async def test_it_streams_a_response_with_partial_pictures(client: openai.AsyncOpenAI) -> None:
+    stream = await client.responses.create(
+        model="gpt-5.6", input="draw a kite", tools=[{**TOOL, "partial_images": 2}], stream=True
+    )
+    events = [event async for event in stream]
+    partials = [event for event in events if event.type == "response.image_generation_call.partial_image"]
+    assert [base64.b64decode(event.partial_image_b64)[:4] for event in partials] == [b"\x89PNG", b"\x89PNG"]
+    last = events[-1]
+    assert last.type == "response.completed"
+    assert pictures_of(last.response) == [b"\x89PNG"]

@@ -77,6 +77,11 @@ def ended(state: AttemptState, failure: Failure | None = None) -> AttemptEnd:
     return AttemptEnd(state=state, charged=Charged.NO, phase=Phase.ANSWERED, failure=failure)
 
 
+def failed() -> AttemptEnd:
+    """Return the end of a task that failed at a provider which does not say what it cost."""
+    return AttemptEnd(state=AttemptState.FAILED, charged=Charged.POSSIBLE, phase=Phase.ANSWERED, failure=REFUSED)
+
+
 async def in_state(store: Store, state: State) -> Job:  # noqa: PLR0911 - a path with stops
     """Return a fresh job in one of the states that the engine reaches."""
     go = verbs(store)

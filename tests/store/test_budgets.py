@@ -18,7 +18,7 @@ from orchestrator.store.records import Accepted, AttemptEnd, Job
 from orchestrator.store.store import Store
 from orchestrator.store.transitions import Transitions
 from tests.clock import StillClock
-from tests.store.making import ACCOUNT, LOST, REFUSED, delivery, ended, intent, new_job, verbs
+from tests.store.making import ACCOUNT, LOST, REFUSED, delivery, ended, failed, intent, new_job, verbs
 
 WORST = Decimal("0.04")
 """What `new_job` may cost; `delivery` costs 0.03."""
@@ -100,7 +100,7 @@ async def delivered_at_an_unknown_price(store: Store, job: Job, go: Transitions)
 
 
 async def failed_at_the_provider(store: Store, job: Job, go: Transitions) -> None:
-    await go.fail_task(await running(store, job), REFUSED, Charged.POSSIBLE)
+    await go.fail_task(await running(store, job), failed(), REFUSED)
 
 
 async def failed_after_acceptance(_store: Store, job: Job, go: Transitions) -> None:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from orchestrator.jobs.attempts import AttemptState, Charged, Phase
+from orchestrator.jobs.attempts import AttemptState, Phase
 from orchestrator.jobs.failures import ErrorCode, Failure
 from orchestrator.jobs.lifecycle import IllegalStep, State
 from orchestrator.store.door import Stale
@@ -17,7 +17,20 @@ from orchestrator.store.records import Accepted, Job, NewAttempt
 from orchestrator.store.store import Store
 from orchestrator.store.transitions import Transitions
 from tests.clock import StillClock
-from tests.store.making import ACCOUNT, LOST, REFUSED, delivery, ended, first_image, in_state, intent, pending, saved, verbs
+from tests.store.making import (
+    ACCOUNT,
+    LOST,
+    REFUSED,
+    delivery,
+    ended,
+    failed,
+    first_image,
+    in_state,
+    intent,
+    pending,
+    saved,
+    verbs,
+)
 
 VERBS: dict[str, tuple[State, Callable[[Transitions, Job], Awaitable[Job]], State]] = {
     "claim": (State.PENDING, lambda go, job: go.claim(job, intent()), State.SUBMITTING),
@@ -37,7 +50,7 @@ VERBS: dict[str, tuple[State, Callable[[Transitions, Job], Awaitable[Job]], Stat
     "doubt": (State.SUBMITTING, lambda go, job: go.doubt(job, LOST, Phase.SENT, next_at=None), State.UNCERTAIN),
     "doubt a task": (State.RUNNING, lambda go, job: go.doubt(job, LOST, Phase.ANSWERED, next_at=None), State.UNCERTAIN),
     "look_again": (State.UNCERTAIN, lambda go, job: go.look_again(job, "nothing found", next_at=None), State.UNCERTAIN),
-    "fail_task": (State.RUNNING, lambda go, job: go.fail_task(job, REFUSED, Charged.POSSIBLE), State.FAILED),
+    "fail_task": (State.RUNNING, lambda go, job: go.fail_task(job, failed(), REFUSED), State.FAILED),
     "start_download": (State.READY, lambda go, job: go.start_download(job), State.DOWNLOADING),
     "postpone_download": (State.DOWNLOADING, lambda go, job: go.postpone_download(job, [], "cut", next_at=9.0), State.READY),
     "ask_again": (State.DOWNLOADING, lambda go, job: go.ask_again(job, [first_image(job)], "HTTP 404"), State.RUNNING),
