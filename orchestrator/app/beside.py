@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import cached_property
 
+from orchestrator.app import tracing
 from orchestrator.app.notices import NOTIFY_SECRET, Courier, notices_of
 from orchestrator.app.outside import Outside
 from orchestrator.app.reception import Reception
@@ -26,6 +27,11 @@ class Beside(Setup):
     def outside(self) -> Outside:
         """How this program is reached from outside."""
         return Outside(self)
+
+    def ears(self, stack: AsyncExitStack, listeners: Sequence[Listener], reception: Reception) -> list[Listener]:
+        """Return everybody who hears of a run; spans go on until `stack` ends."""
+        spans = tracing.spans(stack, self.problems) if tracing.is_wanted() else None
+        return [*listeners, reception.hear, *([spans] if spans is not None else [])]
 
     def receiving(self, listeners: Sequence[Listener]) -> Reception:
         """Return where calls of a run are received."""

@@ -18,6 +18,7 @@ from orchestrator.jobs.accounts import AccountSettings
 from orchestrator.jobs.places import Severity
 from orchestrator.jobs.secrets import Secret
 from orchestrator.jobs.tokens import KEY_BYTES, Mint
+from orchestrator.providers.base import Inputs
 
 DEFAULT_LISTEN = "127.0.0.1:8765"
 NOWHERE = "none"
@@ -52,10 +53,14 @@ class Outside:
         return webhook_keys_of({account.name: account for account in accounts}, self._setup.problems)
 
     def paths(self, accounts: Iterable[AccountSettings]) -> CallbackPaths:
-        """Return where the providers of a run are told to call: nowhere, without a public URL."""
-        if self.public_url is None:
-            return NOT_CALLED
-        return CallbackPaths(self.public_url, self.mint, self.keys(accounts))
+        """Return the paths that are given out: none without a public URL; raise `BadInput` where one is needed."""
+        if self.public_url is not None:
+            return CallbackPaths(self.public_url, self.mint, self.keys(accounts))
+        for account in accounts:
+            if account.options.get("references") == Inputs.SERVED:
+                self._setup.problems.add(f"account {account.name} lets its references be served; say where: --public-url")
+        self._setup.problems.raise_if_any()
+        return NOT_CALLED
 
 
 def public_url(text: str | None, problems: Problems) -> str | None:

@@ -9,8 +9,10 @@ from tempfile import TemporaryDirectory
 from orchestrator.app.looking import Looking
 from orchestrator.app.running import Running
 from orchestrator.batchfile import BatchFile
-from orchestrator.engine.planning import Plan, Planner
+from orchestrator.engine.planning import Account, Plan, Planner
 from orchestrator.jobs.accounts import AccountSettings
+from orchestrator.jobs.lessons import Lessons
+from orchestrator.providers.base import Shape
 from orchestrator.results import DecodePool
 from orchestrator.store.loading import BatchBudget
 from orchestrator.store.reading import KnownJob
@@ -31,7 +33,22 @@ class Planning(Running, Looking):
             intake = self._intake(batch, accounts, await stack.enter_async_context(DecodePool()), copies)
             async for job in intake.checked():
                 planner.take(job)
-        return planner.plan(money, _days(intake.used, days))
+        return planner.plan(money, _days(intake.used, days), await self._accounts(intake.used))
+
+    async def _accounts(self, used: list[AccountSettings]) -> list[Account]:
+        """Return the accounts with what earlier runs have learned of them."""
+        rows = {}
+        if self.database.exists():
+            async with self.store() as store:
+                rows = await store.accounts()
+        return [
+            Account(
+                settings=account,
+                lessons=Lessons.of(rows[account.name].learned if account.name in rows else None),
+                has_tasks=self.registry.shape(account.provider, account.options) is Shape.TASK,
+            )
+            for account in used
+        ]
 
     async def _stored(self, batch: BatchFile) -> tuple[dict[str, KnownJob], Spending, list[Spending]]:
         """Return the jobs that are stored, the money of the batch, and that of the accounts today."""

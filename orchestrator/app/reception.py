@@ -12,8 +12,11 @@ from orchestrator.config import secret_in
 from orchestrator.engine.news import Event, Listener, News
 from orchestrator.engine.receiving import Receiver
 from orchestrator.engine.runtime import Runtime
+from orchestrator.engine.served import Shelf
 from orchestrator.jobs.secrets import Redactor
 from orchestrator.providers.webhooks import Webhooks
+from orchestrator.results import DecodePool
+from orchestrator.results import References as Copies
 from orchestrator.store.store import Store
 
 if TYPE_CHECKING:
@@ -46,7 +49,7 @@ class Reception:
     async def open(self, stack: AsyncExitStack, store: Store) -> None:
         """Listen, unless that is another process's part; raise `BadInput`, or `CannotStart` where it is not possible."""
         from orchestrator.app.metrics import CONTENT_TYPE, Metrics  # noqa: PLC0415
-        from orchestrator.web import Calls, Figures, Limits, Site, Unserved  # noqa: PLC0415 - most runs serve nothing
+        from orchestrator.web import Calls, Figures, Limits, References, Site, Unserved  # noqa: PLC0415 - most runs serve nothing
 
         if (listen := self._outside.listen) is None:
             return
@@ -62,8 +65,12 @@ class Reception:
         self.metrics = metrics = Metrics(store)
         metrics.runtime = self._runtime
         figures = Figures(lambda: metrics.text(setup.clock.now(), dict(calls.answers)), CONTENT_TYPE, token)
+        copies = Copies(setup.reference_folder, DecodePool())
+        references = References(Shelf(store, self._outside.mint, copies), limits)
         try:
-            site = await stack.enter_async_context(Site(listen.host, listen.port, [calls, figures], limits, self._failed))
+            site = await stack.enter_async_context(
+                Site(listen.host, listen.port, [calls, references, figures], limits, self._failed)
+            )
         except Unserved as error:
             raise CannotStart(str(error)) from error
         self._news.tell("listening", host=listen.host, port=site.port, public_url=self._outside.public_url)

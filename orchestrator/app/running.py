@@ -17,6 +17,7 @@ from orchestrator.config import Accounts, Overrides, keys_of
 from orchestrator.engine.board import Board
 from orchestrator.engine.intake import Intake, Surroundings, Totals
 from orchestrator.engine.news import Listener, News
+from orchestrator.engine.outlook import Outlook
 from orchestrator.engine.pictures import Pictures
 from orchestrator.engine.queue import Scope
 from orchestrator.engine.receipts import receipts
@@ -215,22 +216,24 @@ class Running(Beside):
     async def _work(
         self, store: Store, pool: DecodePool, batches: Sequence[Batch], listeners: Listeners, begun: Begun
     ) -> Finished:
-        scope = Scope(batches=[batch.id for batch in batches], only=self.options.only, limit=self.options.limit)
+        weights = {batch.id: batch.weight for batch in batches}
+        scope = Scope(batches=list(weights), weights=weights, only=self.options.only, limit=self.options.limit)
         board = Board(self.clock)
         board.begin(await store.counts(scope.batches))
         cancelled = board.states[State.CANCELLED]
         await check_prices(store, scope)
         async with AsyncExitStack() as stack:
-            accounts = [row.settings for row in (await store.accounts()).values()]
-            paths = self.outside.paths(accounts)
+            used = await store.accounts_of(scope.batches)
+            paths = self.outside.paths([row.settings for name, row in (await store.accounts()).items() if name in used])
             reception = self.receiving(listeners)
-            ears = [*listeners, reception.hear]
+            ears = self.ears(stack, listeners, reception)
             tools = await assemble(self, stack, store, pool, scope, board, ears, callback_paths=paths)
             self._claim_folders(tools, batches)
             await self._announce(tools, scope)
             runtime = Runtime(tools, scope)
             await self.receive(stack, store, runtime, reception)
             gc.set_threshold(*_GARBAGE)
+            board.expect(await store.left(scope.batches), Outlook(tools.desks.values(), self.clock))
             begun(runtime, board)
             outcome = await runtime.run()
         if outcome.ending is Ending.ABORTED:

@@ -10,7 +10,7 @@ from random import Random
 
 from orchestrator.batchfile import Problems
 from orchestrator.config import FileSettings, read_settings
-from orchestrator.jobs.clock import Clock, SystemClock
+from orchestrator.jobs.clock import Clock, SteadyClock, SystemClock
 from orchestrator.jobs.places import BadInput, Problem, Severity
 from orchestrator.providers.catalog import Catalog
 from orchestrator.providers.registry import Registry
@@ -60,7 +60,7 @@ class Setup:
 
     def __init__(self, options: Options, clock: Clock | None = None, random: Random | None = None) -> None:
         self.options = options
-        self.clock = clock or SystemClock()
+        self.clock: Clock = SteadyClock(clock or SystemClock())
         self.random = random or Random()  # noqa: S311 - jitter, no secrets
         self.problems = Problems()
         self.settings: FileSettings = read_settings(options.config, self.problems)

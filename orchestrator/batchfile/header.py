@@ -25,6 +25,8 @@ class Header:
     """Where ("studio",) and ("studio", "concurrency") stand."""
     budget: Decimal | None = None
     """USD that the whole batch may cost; None where the file does not say."""
+    weight: int = 1
+    """Its share of an account beside other batches."""
     silence: Mapping[str, Place] = field(default_factory=dict)
     """Hints that are not wanted, each with its place; whether there are such hints is not checked here."""
     defaults: Mapping[str, Json] = field(default_factory=dict)

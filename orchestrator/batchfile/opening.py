@@ -95,6 +95,7 @@ def _open_yaml(path: Path, encoding: str | None, problems: Problems) -> BatchFil
         account_places=top.account_places,
         defaults=reader.defaults,
         budget=top.budget,
+        weight=top.weight,
         silence=top.silence,
     )
     return BatchFile(path=path, header=header, entries=file.entries, reader=reader, problems=problems)

@@ -14,7 +14,8 @@ from orchestrator.jobs.money import usd
 from orchestrator.jobs.places import Place
 from orchestrator.jobs.spec import Json
 
-TOP_NAMES = ("batch", "accounts", "defaults", "budget", "silence", "jobs")
+TOP_NAMES = ("batch", "accounts", "defaults", "budget", "weight", "silence", "jobs")
+_HEAVIEST = 1000
 
 
 @dataclass(kw_only=True)
@@ -26,6 +27,7 @@ class Top:
     account_places: dict[tuple[str, ...], Place] = field(default_factory=dict)
     defaults: Entry | None = None
     budget: Decimal | None = None
+    weight: int = 1
     silence: dict[str, Place] = field(default_factory=dict)
 
     def take(self, name: ScalarEvent, composer: Composer) -> None:
@@ -39,6 +41,8 @@ class Top:
             self._take_defaults(first, composer)
         elif name.value == "budget":
             self._take_budget(first, composer)
+        elif name.value == "weight":
+            self._take_weight(first, composer)
         elif name.value == "silence":
             self._take_silence(first, composer)
         else:
@@ -83,6 +87,13 @@ class Top:
             self.budget = usd(notes.texts.get((), value))  # the text, since a float would not be what was written
         except ValueError as error:
             composer.wrong(f"budget {error}", first)
+
+    def _take_weight(self, first: Event, composer: Composer) -> None:
+        value = composer.node(first, (), Notes())
+        if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _HEAVIEST:
+            self.weight = value
+        elif value is not None:
+            composer.wrong(f"weight must be a whole number from 1 to {_HEAVIEST}; got {shown(value)}", first)
 
     def _take_silence(self, first: Event, composer: Composer) -> None:
         notes = Notes()

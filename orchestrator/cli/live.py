@@ -110,7 +110,22 @@ def _states(board: "Board") -> Text:
 
 
 def _figures(board: "Board") -> Text:
-    return _one_line(f"{counted(board.images, 'image')} saved · {spent(board.spent, board.unpriced)}")
+    known = [f"{counted(board.images, 'image')} saved", spent(board.spent, board.unpriced), *_pace(board)]
+    return _one_line(" · ".join(known))
+
+
+def _pace(board: "Board") -> Iterator[str]:
+    """Yield how fast it goes, what binds, and what holds it up."""
+    if board.images:
+        yield f"{board.per_minute:.1f} images a minute"
+    if (ahead := board.ahead) is not None:
+        yield f"bound by {ahead.binding} {ahead.limit} of {brief(ahead.account)}"
+    if board.outlook is None:
+        return
+    if board.outlook.throttles:
+        yield f"{board.outlook.throttles} throttled"
+    for hold in board.outlook.holds():
+        yield f"{brief(hold.account)} asks to wait {human(hold.seconds)}"
 
 
 def _one_line(text: str | Text, style: str = "") -> Text:

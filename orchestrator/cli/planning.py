@@ -11,9 +11,12 @@ from orchestrator.cli.checking import say_warnings
 from orchestrator.cli.event_words import costs, json_line
 from orchestrator.cli.options import Pace, Reading, Voice, Where
 from orchestrator.cli.settings import app_of
-from orchestrator.cli.words import counted, harmless, listed, state_counts
+from orchestrator.cli.words import counted, harmless, listed, money, state_counts
 from orchestrator.engine.intake import Totals
 from orchestrator.engine.planning import Plan, Reach
+from orchestrator.engine.timing import Timing
+from orchestrator.jobs.durations import human
+from orchestrator.jobs.forecast import Binding
 
 
 async def plan(file: Path, budget: Decimal | None, where: Where, voice: Voice, reading: Reading) -> int:
@@ -36,9 +39,26 @@ def _lines(found: Plan) -> Iterator[str]:
         yield f"  stored    {state_counts(found.there)}: not sent by a run"
     if found.changed:
         yield f"  changed   {listed(found.changed)}: asked for otherwise when stored; `run` needs --changed keep or replace"
+    for timing in found.times:
+        yield f"  time      {_time(timing)}"
     yield f"  budget    {_reach(found.budget) if found.budget else 'none'}"
     for day in found.days:
         yield f"            {harmless(day.money.name)} per day: {_reach(day)}"
+
+
+def _time(timing: Timing) -> str:
+    account = harmless(timing.account)
+    if timing.seconds is None:
+        return f"{account}: unknown until its first answers; set ipm, rpm or tier to know it now"
+    about = "at least" if timing.at_least else "about"
+    said = f"{account}: {about} {human(timing.seconds)}, bound by {timing.binding} {timing.limit}"
+    if timing.gain is None:
+        return f"{said}: a higher concurrency or outstanding gains nothing"
+    gain, more = timing.gain, f"{timing.binding} {timing.gain.value} would take {human(timing.gain.seconds)}"
+    if timing.binding is Binding.OUTSTANDING:
+        return f"{said}; {more} and put nothing more in doubt"
+    stake = f", {money(gain.at_risk)} at worst" if gain.at_risk is not None else ""
+    return f"{said}; {more}, and a crash could put {gain.value} requests in doubt{stake}"
 
 
 def _size(totals: Totals) -> str:
@@ -69,6 +89,7 @@ def _record(found: Plan) -> dict[str, Any]:
         "stored": {str(state): jobs for state, jobs in found.there.items()},
         "changed": list(found.changed),
         "budget": _reach_record(found.budget) if found.budget else None,
+        "times": [_texts(_flat(asdict(timing))) for timing in found.times],
         "budgets_per_day": {day.money.name: _reach_record(day) for day in found.days},
     }
 
@@ -81,6 +102,11 @@ def _reach_record(reach: Reach) -> dict[str, Any]:
     money = reach.money
     amounts = {"amount": money.budget, "spent": money.spent, "reserved": money.reserved, "left": money.left}
     return _texts({**amounts, "jobs": reach.jobs, "jobs_at_worst": reach.at_worst, "jobs_likely": reach.likely})
+
+
+def _flat(record: dict[str, Any]) -> dict[str, Any]:
+    gain = record.pop("gain")
+    return {**record, "gain": None if gain is None else _texts(gain)}
 
 
 def _texts(record: Mapping[str, Any]) -> dict[str, Any]:

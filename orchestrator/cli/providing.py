@@ -72,12 +72,18 @@ def _lines(facts: ProviderFacts) -> Iterator[str]:
         yield f"  {feature:15} {FEATURES[feature]}" if feature in FEATURES else f"  {feature}"
     for name, allowed in facts.options.items():
         yield f"  option          {name}: {allowed}"
+    for name, tier in facts.tiers.items():
+        yield f"  {f'tier {name}':15} {_limits(asdict(tier))}"
     if facts.members:
         yield f"  members         {', '.join(facts.members)}; `providers show` each for its models"
     for model in facts.models:
         yield from _model_lines(model)
     for text_model in facts.text_models:
         yield from _text_model_lines(text_model)
+
+
+def _limits(tier: Mapping[str, int | None]) -> str:
+    return ", ".join(f"{name} {limit}" for name, limit in tier.items() if limit is not None)
 
 
 def _model_lines(model: ModelFacts) -> Iterator[str]:

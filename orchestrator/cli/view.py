@@ -145,6 +145,18 @@ def _progress(board: "Board", held_back: str | None) -> dict[str, Any]:
         "unpriced": board.unpriced or None,
         "at_stake": board.at_stake or None,
         "held_back": held_back,
+        **_pace(board),
         "elapsed": human(board.elapsed),
         "remaining": human(board.remaining) if board.remaining is not None else None,
+    }
+
+
+def _pace(board: "Board") -> dict[str, Any]:
+    ahead, outlook = board.ahead, board.outlook
+    holds = outlook.holds() if outlook is not None else []
+    return {
+        "per_minute": round(board.per_minute, 1) if board.images else None,
+        "binding": f"{ahead.account}:{ahead.binding}={ahead.limit}" if ahead is not None else None,
+        "throttled": (outlook.throttles or None) if outlook is not None else None,
+        "gate": [f"{hold.account}:{human(hold.seconds)}" for hold in holds] or None,
     }

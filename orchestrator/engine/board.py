@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from orchestrator.engine.news import Event
+from orchestrator.engine.outlook import Ahead, Outlook
 from orchestrator.jobs.clock import Clock
+from orchestrator.jobs.forecast import Left
 from orchestrator.jobs.lifecycle import AT_REST, State
 from orchestrator.store.records import Job
 
@@ -31,14 +33,26 @@ class Board:
         """Accounts that stopped, and why."""
         self._rested = 0
 
+        self.left: dict[str, Left] = {}
+        """What each account has still to send."""
+        self.outlook: Outlook | None = None
+        """What is ahead; None before work begins."""
+
     def begin(self, states: Mapping[State, int]) -> None:
         """Take the figures of the store as they are at the start."""
         self.states = Counter(states)
+
+    def expect(self, left: Mapping[str, Left], outlook: Outlook) -> None:
+        """Reckon from now on with what is left to send."""
+        self.left, self.outlook = dict(left), outlook
 
     def step(self, job: Job, target: State) -> None:
         """Count a committed step."""
         self.states[job.state] -= 1
         self.states[target] += 1
+        if job.state is State.PENDING or target is State.PENDING:
+            sent = -1 if job.state is State.PENDING else 1
+            self.left[job.account] = self.left.get(job.account, Left()).plus(sent, sent * job.spec.request_n)
         if target in AT_REST and job.state not in AT_REST:
             self._rested += 1
         if target in (State.FAILED, State.EXPIRED):
@@ -70,13 +84,26 @@ class Board:
         return sum(count for state, count in self.states.items() if state in AT_REST)
 
     @property
+    def per_minute(self) -> float:
+        """Images saved per minute of this run."""
+        return self.images / self.elapsed * 60 if self.elapsed > 0 else 0.0
+
+    @property
     def elapsed(self) -> float:
         """Seconds since the run began."""
         return self._clock.monotonic() - self._started_at
 
     @property
+    def ahead(self) -> Ahead | None:
+        """The account that takes longest for what is left, and the limit that binds it; None where too little is known."""
+        left = {account: left for account, left in self.left.items() if left.requests}
+        return self.outlook.ahead(left) if self.outlook is not None and left else None
+
+    @property
     def remaining(self) -> float | None:
-        """Seconds until the rest is done at the speed of this run; None before the first job is."""
+        """Seconds until the rest is done: as the binding limit allows, else at the speed of this run; None while nobody knows."""
+        if (ahead := self.ahead) is not None:
+            return ahead.seconds
         if self._rested == 0:
             return None
         return (self.total - self.at_rest) * self.elapsed / self._rested

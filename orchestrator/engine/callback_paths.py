@@ -1,13 +1,17 @@
-"""Where providers are to call: a path of its own for each attempt, under the URL at which this program is reached."""
+"""Paths under the URL at which this program is reached: for each attempt to be called at, for each image to be fetched."""
 
 from collections.abc import Container
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from orchestrator.engine.own_images import identity
 from orchestrator.jobs.accounts import AccountSettings
+from orchestrator.jobs.spec import LocalImage
 from orchestrator.jobs.tokens import Mint, hash_of, is_same
 from orchestrator.providers.base import Provider, WebhookProvider
 from orchestrator.providers.signatures import Signing
+from orchestrator.results import extension_of
+from orchestrator.store.records import Job
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +43,13 @@ class CallbackPaths:
             return None
         token = self._mint.callback(attempt_id)
         return CallbackPath(url=f"{self._public_url}/hooks/{provider.id}/{token}", token_hash=hash_of(token))
+
+    def reference(self, job: Job, image: LocalImage) -> str:
+        """Return where a job's own image can be fetched as long as the job lasts; raise `ValueError` without a public URL."""
+        if self._mint is None:
+            raise ValueError(f"the reference {image.path.name} of {job.key} is to be served, and there is no public URL")
+        token = self._mint.reference(job.id, identity(image))
+        return f"{self._public_url}/references/{job.id}/{token}.{extension_of(image.format)}"
 
 
 NOT_CALLED = CallbackPaths()

@@ -10,6 +10,7 @@ from orchestrator.jobs.failures import Failure
 from orchestrator.jobs.lessons import Lessons
 from orchestrator.jobs.meter import Meter
 from orchestrator.jobs.retry import LONGEST_ADVICE
+from orchestrator.jobs.spacing import Spacing
 from orchestrator.store.accounts import AccountRow
 
 
@@ -26,6 +27,8 @@ class Desk:
     paused: Failure | None = None
     outstanding: set[int] = field(default_factory=set)
     """Jobs whose tasks are accepted and not finished."""
+    polls: Spacing
+    """The pace of polls."""
     poll_gate: float = 0.0
     """Monotonic seconds before which no poll is sent: the account was told to slow down."""
     handed: set[int] = field(default_factory=set)
@@ -59,12 +62,20 @@ def desk_of(row: AccountRow, clock: Clock, random: Random, *, has_tasks: bool) -
     settings, learned = row.settings, Lessons.of(row.learned)
     requests, images = Meter(settings.rpm, learned.requests), Meter(settings.ipm, learned.images)
     limiter = Limiter(settings.concurrency, clock, random, requests=requests, images=images)
+    limiter.answer = learned.answer
     if row.paused_at is not None:
         limiter.probe()
     elif row.gate_until is not None:
         limiter.resume(row.gate_until - clock.now(), row.gate_streak)
     contacted = row.accepted_at is not None
-    return Desk(settings=settings, limiter=limiter, has_tasks=has_tasks, contacted=contacted, lessons=learned)
+    return Desk(
+        settings=settings,
+        limiter=limiter,
+        has_tasks=has_tasks,
+        contacted=contacted,
+        lessons=learned,
+        polls=Spacing(settings.poll_rpm),
+    )
 
 
 def too_long(retry_after: float | None) -> bool:

@@ -82,8 +82,11 @@ class InputRoom:
                 return fetched[image.sha256].file
             return await asyncio.to_thread(read, image, self._tools.references)
 
-        options = self._tools.desk(job).settings.options
-        if self._tools.provider(job).capabilities.inputs_for(options) is not Inputs.UPLOAD:
+        way = self._tools.provider(job).capabilities.inputs_for(self._tools.desk(job).settings.options)
+        if way is Inputs.SERVED:
+            await content()  # what is served later is what was checked, or the job is not paid for
+            return UrlInput(url=self._tools.callback_paths.reference(job, image))
+        if way is not Inputs.UPLOAD:
             return await content()
         return await self._uploads.of(job, identity(image), content, since=since)
 

@@ -115,7 +115,8 @@ class Intake:
                 await loading.add(chunk)
             before_storing(self.used)
             self._problems.raise_if_any()
-            return await loading.switch(self._batch.header.name, source, self.used, changed, budget)
+            header = self._batch.header
+            return await loading.switch(header.name, source, self.used, changed, budget, weight=header.weight)
         except ChangedSpecs as error:
             for _, key in error.keys:
                 self._problems.add(f"{key} asks for something else than when the batch was stored; {error.reason}")
@@ -204,7 +205,7 @@ class Intake:
         if settings.ipm is not None and spec.n > settings.ipm:
             limit = f"at most {settings.ipm}, the images per minute (ipm) of account {settings.name}"
             self._problems.add(f"n must be {limit}; got {spec.n}; fan_out asks for each image by itself", places.of(("n",)))
-        if provider.capabilities.inputs_for(settings.options) is Inputs.URL_ONLY and spec.parents:
+        if provider.capabilities.inputs_for(settings.options) in (Inputs.URL_ONLY, Inputs.SERVED) and spec.parents:
             message = no_way(spec, provider, self._around.registry.neighbours(settings.provider), settings.options)
             self._problems.add(message, places.of(("continues",) if spec.continues else ("references",)))
 

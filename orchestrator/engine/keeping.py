@@ -43,7 +43,9 @@ class Keeper:
 
     async def _save(self, desk: Desk) -> None:
         limiter = desk.limiter
-        lessons = replace(desk.lessons, requests=limiter.requests.learned, images=limiter.images.learned)
+        lessons = replace(
+            desk.lessons, requests=limiter.requests.learned, images=limiter.images.learned, answer=_rounded(limiter.answer)
+        )
         if self._kept.get(desk.name) == (lessons, limiter.closures) and not desk.has_seen_tasks:
             return
         desk.has_seen_tasks = False
@@ -58,6 +60,10 @@ class Keeper:
         elif now - self._told_at.get(desk.name, float("-inf")) >= TELL_AGAIN:
             self._told_at[desk.name] = now
             self._news.tell("gate_stays_closed", account=desk.name, seconds=round(stuck), message=advice(desk, now))
+
+
+def _rounded(answer: float | None) -> float | None:
+    return None if answer is None else round(answer, 1)
 
 
 def advice(desk: Desk, now: float) -> str:

@@ -29,6 +29,8 @@ BREAKER = 5
 PROBE_PAUSE = 30.0
 """Seconds between probes of a provider that is away, at least."""
 _PROBE_JITTER = 1.1
+_RECENT = 0.1
+"""Share of the latest answer in the average of their times."""
 _NOTHING = Complaint()
 
 
@@ -41,6 +43,10 @@ class Limiter:
         self._most, self._clock, self._random = slots, clock, random
         self.requests = requests or Meter(None)
         self.images = images or Meter(None)
+        self.answer: float | None = None
+        """Seconds in which paid requests are answered of late; None before the first."""
+        self.throttles = 0
+        """How often the account refused for too much."""
         self._is_told = self.requests.stated is not None
         self._headers: str | None = None
         self._slots = float(slots)
@@ -125,6 +131,7 @@ class Limiter:
         if self.closed_for > 0:
             await self._clock.sleep(self.closed_for)
         elif self._in_flight < self.slots and (seconds := self.wait(images)) > 0:
+            seconds = min(seconds, self.images.next_room(self._clock.monotonic())) if images > 1 else seconds
             await wait(self._woken, self._clock, seconds)
         else:
             await self._woken.wait()
@@ -132,10 +139,11 @@ class Limiter:
     def sent(self, permit: Permit) -> None:
         """Count a request from the moment in which it leaves."""
         now = self._clock.monotonic()
-        permit.is_sent = True
+        permit.sent_at = now
         self.requests.sent(1, now)
         self.images.sent(permit.images, now)
         self.retries.sent()
+        self._woken.set()
 
     def remember(self, sent: Iterable[tuple[float, int]]) -> None:
         """Count what was sent before this process: Unix seconds, oldest first, and images."""
@@ -146,7 +154,7 @@ class Limiter:
 
     def release(self, permit: Permit) -> None:
         """Give a slot back, and the pace of a request that was not sent."""
-        if not permit.is_sent:
+        if permit.sent_at is None:
             self.requests.cancel(1)
             self.images.cancel(permit.images)
         self._in_flight -= 1
@@ -164,6 +172,9 @@ class Limiter:
     def succeeded(self, permit: Permit) -> None:
         """Note an answer that was no refusal of the account: the next slot comes back."""
         self._failures = 0
+        if permit.sent_at is not None:
+            took = self._clock.monotonic() - permit.sent_at
+            self.answer = took if self.answer is None else self.answer + _RECENT * (took - self.answer)
         if permit.closures != self._closures:
             return
         self.requests.accepted()
@@ -189,11 +200,12 @@ class Limiter:
     def throttled(self, permit: Permit, retry_after: float | None, about: Complaint = _NOTHING) -> None:
         """Close the gate after a 429: for 1, 2, 4 ... seconds by closures in a row, never shorter than the provider asks."""
         now = self._clock.monotonic()
+        self.throttles += 1
         if now - self._changed_slots_at >= HALVING_PAUSE or self._closures == 0:
             self._slots = max(1.0, self._slots / 2)
             self._changed_slots_at = now
         self._failures = 0  # it refuses, so it is there
-        if permit.is_sent:
+        if permit.sent_at is not None:
             self._learn(permit, about, now)
         self._close(permit, retry_after)
 

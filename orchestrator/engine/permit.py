@@ -11,4 +11,5 @@ class Permit:
     """How often the gate had been closed then: tells whether the request went before it closed last."""
     images: int = 1
     """Images that the request asks for."""
-    is_sent: bool = False
+    sent_at: float | None = None
+    """Monotonic seconds at which it left; None before."""

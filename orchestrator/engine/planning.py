@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from orchestrator.engine.intake import Totals
+from orchestrator.engine.timing import Timing, timing
+from orchestrator.jobs.accounts import AccountSettings
+from orchestrator.jobs.forecast import Left
+from orchestrator.jobs.lessons import Lessons
 from orchestrator.jobs.lifecycle import State
 from orchestrator.store.loading import NewJob
 from orchestrator.store.reading import KnownJob
@@ -39,6 +43,15 @@ class Reach:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Account:
+    """An account that a plan is for."""
+
+    settings: AccountSettings
+    lessons: Lessons
+    has_tasks: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
     """What a run of a batch file would do."""
 
@@ -55,6 +68,8 @@ class Plan:
     """None where the batch has no budget."""
     days: tuple[Reach, ...]
     """The budgets per day of the accounts, as they stand today (UTC)."""
+    times: tuple[Timing, ...] = ()
+    """How long each account needs, by itself; accounts work side by side."""
 
 
 class Planner:
@@ -83,8 +98,11 @@ class Planner:
         self._whole = self._whole.plus(job)
         self._to_send.append(job)
 
-    def plan(self, batch: Spending, days: Iterable[Spending]) -> Plan:
-        """Return the plan; `batch` is the money of the batch, `days` that of the accounts with a budget per day."""
+    def plan(self, batch: Spending, days: Iterable[Spending], accounts: Iterable[Account] = ()) -> Plan:
+        """Return the plan; `batch` is the money of the batch, `days` that of the accounts with a budget per day.
+
+        `accounts` are those whose jobs were taken.
+        """
         order = sorted(self._to_send, key=lambda job: (-job.spec.priority, job.position))
         parts = [Part(account=a, provider=p, model=m, totals=totals) for (a, p, m), totals in self._parts.items()]
         used = {job.spec.account for job in order}
@@ -97,7 +115,15 @@ class Planner:
             changed=tuple(self._changed),
             budget=_reach(batch, order) if batch.budget is not None else None,
             days=tuple(_reach(day, [job for job in order if job.spec.account == day.name]) for day in days if day.name in used),
+            times=tuple(_timing(each, [job for job in order if job.spec.account == each.settings.name]) for each in accounts),
         )
+
+
+def _timing(account: Account, jobs: Sequence[NewJob]) -> Timing:
+    left = Left(requests=sum(job.spec.requests for job in jobs), images=sum(job.spec.n for job in jobs))
+    worst = [job.cost_worst / job.spec.requests if job.cost_worst is not None else None for job in jobs]
+    dearest = max((cost for cost in worst if cost is not None), default=None) if None not in worst else None
+    return timing(account.settings, account.lessons, left, dearest, has_tasks=account.has_tasks)
 
 
 def _reach(money: Spending, jobs: Sequence[NewJob]) -> Reach:

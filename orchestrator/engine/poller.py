@@ -1,4 +1,4 @@
-"""Asks for tasks until they end, each in growing, jittered intervals; a failed poll is never a failed job."""
+"""Asks for tasks until they end, each when it is likely to have ended; a failed poll is never a failed job."""
 
 import asyncio
 import heapq
@@ -10,12 +10,14 @@ from orchestrator.engine.call_trust import CallTrust
 from orchestrator.engine.desk import Desk
 from orchestrator.engine.inbox import Inbox
 from orchestrator.engine.pulse import wait
+from orchestrator.engine.timetable import Sight, Timetable
 from orchestrator.engine.tools import Tools
 from orchestrator.jobs.attempts import Phase
 from orchestrator.jobs.failures import Action, ErrorCode, Failure, Signal, row_of
 from orchestrator.jobs.lifecycle import State
-from orchestrator.jobs.reports import Status
-from orchestrator.jobs.retry import advised_wait, poll_interval, wait_after
+from orchestrator.jobs.limits import queries_per_minute
+from orchestrator.jobs.reports import Report, Status
+from orchestrator.jobs.retry import advised_wait, wait_after
 from orchestrator.providers.base import TaskProvider
 from orchestrator.store.door import Stale
 from orchestrator.store.records import Job
@@ -43,6 +45,10 @@ class Watch:
     """Failed polls in a row."""
     missing_since: float | None = None
     """Monotonic seconds since which the provider does not know the task."""
+    timed: bool = True
+    """Whether it is known since when its provider has worked on it without a pause of ours."""
+    announced: bool = False
+    """Whether it has said when it would be finished."""
     called: bool = False
     """Whether its provider has called to say that it ended."""
 
@@ -57,6 +63,8 @@ class Poller:
         self._followed: dict[int, Watch] = {}
         self._asking: set[int] = set()
         self._called: set[int] = set()
+        self._admitted: set[int] = set()
+        self._timetable = Timetable(tools.random)
         self._trust = CallTrust()
         self._providers: dict[str, TaskProvider] = {}
         self._free = asyncio.Semaphore(AT_ONCE)
@@ -72,10 +80,12 @@ class Poller:
         provider = self._provider(job)
         desk = self._tools.desk(job)
         desk.outstanding.add(job.id)
-        if delay is None:
-            first = provider.first_poll * self._stretch(job, provider)
-            delay = 0.0 if job.known_at is not None else first * self._tools.random.uniform(1.0, 1.15)
-        self._schedule(Watch(job=job, unfinished_at=job.answered_at or self._tools.clock.now()), delay)
+        timed = delay is None and job.known_at is None
+        if delay is not None:
+            delay = self._timetable.resumed(desk)
+        else:
+            delay = self._timetable.first(job, desk, provider) * self._stretch(job, provider) if timed else 0.0
+        self._schedule(Watch(job=job, unfinished_at=job.answered_at or self._tools.clock.now(), timed=timed), delay)
 
     def hurry(self, job: Job) -> None:
         """Ask for a task now: its provider has called to say that it ended."""
@@ -99,6 +109,8 @@ class Poller:
                 _, _, watch = heapq.heappop(self._due)
                 if self._followed.get(watch.job.id) is not watch:
                     continue  # it was hurried, and stands in line a second time
+                if self._must_wait(watch, now):
+                    continue
                 del self._followed[watch.job.id]
                 self._asking.add(watch.job.id)
                 await self._free.acquire()
@@ -106,6 +118,17 @@ class Poller:
                 continue
             self._woken.clear()
             await wait(self._woken, self._tools.clock, self._due[0][0] - now if self._due else None)
+
+    def _must_wait(self, watch: Watch, now: float) -> bool:
+        """Put a task that is due back in line until it may be asked for in its account's pace; say whether that is later."""
+        if watch.job.id in self._admitted:
+            self._admitted.discard(watch.job.id)
+            return False
+        at = self._tools.desk(watch.job).polls.moment(now)
+        if at > now:
+            self._admitted.add(watch.job.id)
+            heapq.heappush(self._due, (at, next(self._order), watch))
+        return at > now
 
     def _silenced(self, job: Job) -> bool:
         paused = self._tools.desk(job).paused
@@ -143,27 +166,42 @@ class Poller:
                 return
             report = provider.read_status(answer)
         except (Unsent, Unanswered) as error:
-            self._again(watch, error.signal)
+            await self._again(watch, error.signal)
             return
         except Unreadable:
-            self._again(watch, Signal.UNREADABLE)
+            await self._again(watch, Signal.UNREADABLE)
             return
+        if (limit := queries_per_minute(answer.headers)) is not None:
+            desk.polls.limit_to(limit)
         if report.status is Status.RUNNING:
             self._tools.news.tell("job_progress", job, progress=report.progress, word=report.word)
-            await self._still_running(replace(watch, unfinished_at=asked_at, failures=0, missing_since=None))
+            await self._still_running(watch, asked_at, report.progress)
             return
+        self._learn(watch, asked_at, report)
         if not watch.called:
             self._trust.missed(job.account)
         # failpoint P7
         await self._inbox.take(job, report, answer=answer, unfinished_at=watch.unfinished_at)
 
-    async def _still_running(self, watch: Watch) -> None:
-        provider = self._provider(watch.job)
-        if not await self._overdue(watch):
-            first, longest = provider.first_poll, provider.longest_poll
-            delay = poll_interval(watch.polls, first=first, longest=longest, random=self._tools.random)
-            delay *= 1.0 if watch.called else self._stretch(watch.job, provider)
-            self._schedule(replace(watch, polls=watch.polls + 1), delay)
+    async def _still_running(self, watch: Watch, asked_at: float, progress: int | None) -> None:
+        if await self._overdue(watch):
+            return
+        job, provider = watch.job, self._provider(watch.job)
+        began = job.answered_at or asked_at
+        before, age = watch.unfinished_at - began, max(0.0, asked_at - began)
+        sight = Sight(before=before, age=age, polls=watch.polls, progress=progress, was_announced=watch.announced)
+        delay, announced = self._timetable.next(job, self._tools.desk(job), provider, sight)
+        delay *= 1.0 if watch.called else self._stretch(job, provider)
+        seen = replace(watch, unfinished_at=asked_at, failures=0, missing_since=None, polls=watch.polls + 1, announced=announced)
+        self._schedule(seen, delay)
+
+    def _learn(self, watch: Watch, asked_at: float, report: Report) -> None:
+        """Take note of how long a task took, where no pause of ours lies in between."""
+        job = watch.job
+        if watch.timed and job.answered_at is not None:
+            took = report.completed_at - job.answered_at if report.completed_at is not None else None
+            before, age = watch.unfinished_at - job.answered_at, asked_at - job.answered_at
+            self._timetable.ended(job, self._tools.desk(job), before=before, age=age, took=took)
 
     async def _refused(self, watch: Watch, answer: Answer) -> None:
         desk = self._tools.desk(watch.job)
@@ -175,12 +213,15 @@ class Poller:
             desk.poll_gate = self._tools.clock.monotonic() + SLOW
             self._schedule(watch, SLOW)
         elif action is Action.THROTTLE:
-            desk.poll_gate = self._tools.clock.monotonic() + wait_after(watch.failures + 1, self._tools.random, advised)
-            self._schedule(replace(watch, failures=watch.failures + 1), 0.0)
+            now = self._tools.clock.monotonic()
+            desk.polls.refused(now)
+            desk.poll_gate = now + wait_after(watch.failures + 1, self._tools.random, advised)
+            if not await self._given_up(watch):
+                self._schedule(replace(watch, failures=watch.failures + 1), 0.0)
         elif action in (Action.WAIT, Action.FAIL):
             await self._missing(watch, desk, failure)
         else:
-            self._again(watch, answer.status)
+            await self._again(watch, answer.status)
 
     async def _missing(self, watch: Watch, desk: Desk, failure: Failure) -> None:
         """Keep asking for a task its provider does not show; it is paid for, so it never simply fails."""
@@ -220,10 +261,15 @@ class Poller:
         doubted = await self._tools.transitions.doubt(job, failure, Phase.ANSWERED, next_at=None)
         self._tools.news.tell("job_uncertain", doubted, code=failure.code.value, message=failure.message, at_stake=job.cost_worst)
 
-    def _again(self, watch: Watch, signal: Signal | int) -> None:
+    async def _again(self, watch: Watch, signal: Signal | int) -> None:
         self._tools.news.tell("poll_failed", watch.job, signal=str(signal))
-        watch = replace(watch, failures=watch.failures + 1)
-        self._schedule(watch, wait_after(watch.failures, self._tools.random))
+        if not await self._given_up(watch):
+            watch = replace(watch, failures=watch.failures + 1)
+            self._schedule(watch, wait_after(watch.failures, self._tools.random))
+
+    async def _given_up(self, watch: Watch) -> bool:
+        """Hold a task about which nothing can be learned until its deadline; one whose links died is asked for on."""
+        return watch.job.known_at is None and await self._overdue(watch)
 
     def _provider(self, job: Job) -> TaskProvider:
         identifier = job.spec.provider

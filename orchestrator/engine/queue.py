@@ -97,6 +97,7 @@ class Queue:
     async def next(self) -> Job:
         """Return the next job, as soon as there is one."""
         while True:
+            self._woken.clear()  # before the look: what is said while the store is asked must not be overheard
             job = await self._now()
             if job is not None:
                 return job
@@ -193,12 +194,11 @@ class Queue:
         jobs = deque(job for job in found if job.id not in taken)
         if jobs:
             self._fresh[batch] = jobs
-        else:
+        elif not self._woken.is_set():
             self._dry.add(batch)
 
     async def _until_more(self) -> None:
         """Sleep until a postponed job is due, or somebody says that there is more."""
-        self._woken.clear()
         self._dry.clear()
         due = self._postponed[0][0] if self._postponed else None
         if due is None and not self._allowance.used_up:

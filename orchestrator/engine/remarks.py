@@ -1,13 +1,14 @@
 """What is said against the jobs of a batch file before anything is sent: by their adapters, and by the documents' advice."""
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from orchestrator.batchfile import Problems
 from orchestrator.jobs.accounts import AccountSettings
 from orchestrator.jobs.places import Places, Severity
-from orchestrator.jobs.spec import JobSpec
+from orchestrator.jobs.spec import JobSpec, ParentImage
 from orchestrator.providers.advice import Case, hints_for
-from orchestrator.providers.base import Provider
+from orchestrator.providers.base import Finding, Provider
 from orchestrator.providers.catalog import Catalog
 
 _ACCOUNT = ("account",)
@@ -23,7 +24,7 @@ class Remarks:
 
     def make(self, provider: Provider, spec: JobSpec, settings: AccountSettings, places: Places) -> None:
         """Note whatever there is to say of one job as it would be sent."""
-        findings = list(provider.validate(spec, settings))
+        findings = [_in_the_users_words(finding, spec) for finding in provider.validate(spec, settings)]
         for finding in findings:
             if finding.path != _ACCOUNT or self._is_new(settings.name, finding.message):
                 self._problems.add(finding.message, places.of(finding.path), finding.severity)
@@ -43,3 +44,11 @@ class Remarks:
         is_new = what not in self._said
         self._said.add(what)
         return is_new
+
+
+def _in_the_users_words(finding: Finding, spec: JobSpec) -> Finding:
+    """Return what is said against references as said against `continues`, where nothing but that made one."""
+    if finding.path != ("references",) or spec.continues is None or spec.references != (ParentImage(job=spec.continues),):
+        return finding
+    message = f"continues sends the image of {spec.continues} as a reference, and {finding.message}"
+    return replace(finding, path=("continues",), message=message)

@@ -26,6 +26,8 @@ AT_ONCE = 64
 """Steps of the ladder under way at most."""
 REMEMBERED = 7 * 86400.0
 """Seconds for which a task of an attempt that was left behind is looked for, once at every start."""
+LONGEST_WAIT = 2 * 3600.0
+"""Seconds for which no job is ever put off: after an hour its account is paused instead."""
 _CHUNK = 500
 _LEFT = (State.SUBMITTING, State.RUNNING, State.READY, State.DOWNLOADING, State.UNCERTAIN)
 
@@ -72,6 +74,7 @@ class Rescuer:
         for attempt in await self._tools.store.used_up(list(self._tools.spool.attempts())):
             self._tools.spool.discard(attempt)
         self._seen = await self._tools.store.doubts.last_event()
+        await self._tools.transitions.end_impossible_waits(self._batches, LONGEST_WAIT)
         left = [job async for job in self._left_over()]
         for job in sorted(left, key=_urgency):
             await self._try(job)

@@ -18,6 +18,10 @@ class Clock(Protocol):
         """Return after `seconds`."""
 
 
+_COUNTS_SLEEP: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""On Linux the monotonic clock stands still while a laptop is closed, and an intent would seem young when it wakes up."""
+
+
 class SystemClock:
     """The real time."""
 
@@ -26,9 +30,32 @@ class SystemClock:
         return time.time()
 
     def monotonic(self) -> float:
-        """Return seconds since an unspecified start."""
-        return time.monotonic()
+        """Return seconds since an unspecified start; those count that a machine has slept, where the system can tell."""
+        return time.clock_gettime(_COUNTS_SLEEP)
 
     async def sleep(self, seconds: float) -> None:
         """Sleep on the event loop."""
         await asyncio.sleep(seconds)
+
+
+class SteadyClock:
+    """A clock whose time of day goes on as it began, whoever sets the system's clock meanwhile (reliability.md e, F10).
+
+    Waits that were written down as a time of day would else last days longer, or end at once.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._difference = round(clock.now() - clock.monotonic(), 6)
+
+    def now(self) -> float:
+        """Return Unix seconds."""
+        return self._clock.monotonic() + self._difference
+
+    def monotonic(self) -> float:
+        """Return seconds since an unspecified start."""
+        return self._clock.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep as the clock behind does."""
+        await self._clock.sleep(seconds)

@@ -64,8 +64,11 @@ class Latency:
         for bin_, part in _parts(since, until):
             self._at_risk[bin_] = self._at_risk.get(bin_, 0.0) + part
 
-    def finished(self, since: float, until: float) -> None:
-        """Count a task that finished somewhere between these ages: polls tell no more."""
+    def finished(self, since: float, until: float, *, exact: bool = False) -> None:
+        """Count a task that finished somewhere between these ages: polls tell no more, unless it was `exact`ly the later."""
+        if exact:
+            self.still_running(since, until)
+            since = until
         for table in (self._at_risk, self._finished):
             for bin_ in table:
                 table[bin_] *= FADING
@@ -89,6 +92,16 @@ class Latency:
                 return float(RATIO ** (bin_ + math.log(left / wanted) / rate))
             left = after
         return None
+
+    def mean(self) -> float | None:
+        """Return the seconds that a task takes on average; None before enough have finished."""
+        if not self.is_known:
+            return None
+        left, total, age = 1.0, 0.0, 0.0
+        for bin_ in self._seen():
+            total += left * (RATIO**bin_ - age)
+            left, age = left * math.exp(-self._rate(bin_)), RATIO**bin_
+        return total + left * age
 
     def finished_by(self, age: float) -> float:
         """Return the share of tasks that is finished at that age (seconds), as far as is known."""

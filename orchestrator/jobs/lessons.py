@@ -14,7 +14,9 @@ class Lessons:
 
     requests: Learned = field(default_factory=Learned)
     images: Learned = field(default_factory=Learned)
-    latencies: Mapping[str, Latency] = field(default_factory=dict)
+    answer: float | None = None
+    """Seconds in which paid requests are answered."""
+    latencies: dict[str, Latency] = field(default_factory=dict)
     """By model."""
 
     @classmethod
@@ -24,6 +26,7 @@ class Lessons:
         return cls(
             requests=Learned(**stored.get("requests") or {}),
             images=Learned(**stored.get("images") or {}),
+            answer=stored.get("answer"),
             latencies={model: Latency.of(bins) for model, bins in (stored.get("latencies") or {}).items()},
         )
 
@@ -32,5 +35,6 @@ class Lessons:
         return {
             "requests": asdict(self.requests),
             "images": asdict(self.images),
+            "answer": self.answer,
             "latencies": {model: latency.as_json() for model, latency in self.latencies.items()},
         }

@@ -41,6 +41,11 @@ def requests_per_minute(headers: Mapping[str, str]) -> int | None:
     return next((limit for name in _REQUESTS if (limit := _whole(headers.get(name))) is not None), None)
 
 
+def queries_per_minute(headers: Mapping[str, str]) -> int | None:
+    """Return the announced limit of polls, or None; `headers` with lower-case names."""
+    return _whole(headers.get("x-ratelimit-limit")) if headers.get("x-ratelimit-category") == _QUERIES else None
+
+
 def complaint(message: str, headers: Mapping[str, str]) -> Complaint:
     """Return what a refusal is about: its words say it, else headers with requests left say that it is not requests."""
     message = message[:_LOOKED_AT]

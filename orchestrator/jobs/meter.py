@@ -75,6 +75,13 @@ class Meter:
             self._sum -= self._log.popleft()[1]
         return self._sum
 
+    def free(self, now: float) -> float:
+        """Return how many units may go at once; 0 while the limit is not known."""
+        limit = self.limit
+        if limit is None:
+            return 0.0
+        return max(0.0, limit - self.used(now) if self.learned.windowed else self._capacity(limit) - self._filled(now, limit))
+
     def remember(self, sent: Iterable[tuple[float, int]]) -> None:
         """Count what an earlier process has sent: moments, oldest first, and units."""
         for at, units in sent:
@@ -120,8 +127,15 @@ class Meter:
         at, used_then = self._room_at(units, now, limit)
         if at <= now:
             return 0
-        tokens = self._capacity(limit) - self._filled(now, limit)
-        return max(0, int(min(limit - self.used(now), limit - used_then - units, tokens)) - self._reserved)
+        free = min(limit - self.used(now), limit - used_then - units)
+        if self.learned.burst is not None:
+            free = min(free, int(self._capacity(limit) - self._filled(now, limit)))
+        return max(0, free - self._reserved)
+
+    def next_room(self, now: float) -> float:
+        """Return the seconds until a window has room for something again, however small."""
+        self.used(now)
+        return self._log[0][0] + self._span - now if self.learned.windowed and self._log else float("inf")
 
     def accepted(self) -> None:
         """Note that the provider took a request, so that it does not refuse all."""
@@ -204,13 +218,14 @@ class Meter:
         if self._before_trial is None and was_bound and now - since >= self._patience * self._window:
             self._before_trial, self._calm_since = self.learned, now
             more = limit + self._stride * max(1, int(limit * GROWTH))
-            self.learned = (
-                replace(self.learned, windowed=False) if self.learned.windowed else replace(self.learned, limit=more, burst=None)
-            )
+            self.learned = replace(self.learned, windowed=False) if self.learned.windowed else Learned(limit=more)
+            self._level, self._level_at = self._capacity(more), now  # a little more, not a whole bucket at once
 
     def _room_at(self, units: int, now: float, limit: int) -> tuple[float, int]:
         """Return when `units` fit into the window, and how many of the present ones are then still counted."""
         used, at = self.used(now), now
+        if self._reserved and self._reserved + units > limit:
+            return now + self._span, 0  # at the latest; the reserved ones have not even left
         most = max(0, limit - self._reserved - units)
         for sent_at, counted in self._log:
             if used <= most:
@@ -220,7 +235,9 @@ class Meter:
         return at, used
 
     def _token_at(self, units: int, now: float, limit: int) -> float:
-        """Return when an evenly filled bucket holds `units`."""
+        """Return when an evenly filled bucket holds `units`; where windows are counted, it matters only if it is a small one."""
+        if self.learned.windowed and self.learned.burst is None:
+            return now
         over = self._filled(now, limit) + self._reserved + units - max(units, self._capacity(limit))
         return now + max(0.0, over - _ROUNDING) * self._span / limit
 

@@ -31,9 +31,9 @@ class Mint:
         """Return the token of the path on which an attempt is called back."""
         return self._token(f"callback {attempt_id}")
 
-    def reference(self, job_id: int, slot: str, sha256: str) -> str:
-        """Return the token of the path of one reference image of a job, given by its hash."""
-        return self._token(f"reference {job_id} {slot} {sha256}")
+    def reference(self, job_id: int, content_id: str) -> str:
+        """Return the token of the path of one reference image of a job, given by what names its content."""
+        return self._token(f"reference {job_id} {content_id}")
 
     def made(self, token: str) -> bool:
         """Say whether a token is one of ours, of whatever kind."""

@@ -15,6 +15,9 @@ SMALL = 512
 """Pixels of the shorter edge below which a reference counts as weak: our reading of "check its quality", for which nobody gives a
 figure."""
 
+PNG_BY_DEFAULT = ("openai-images", "openai-edits", "openai-responses", "ttapi-images", "ttapi-edits")
+"""APIs that send PNG where nothing is said (providers.md 2.1, 5.3, 5.7); of the others nobody knows."""
+
 _KEEPING = re.compile(
     r"\bkeep|preserv|retain|maintain|\bsame\b|unchang|identical|exact|consisten|faithful|\bmatch|untouched|style of|"
     r"(?:not|n't|without) (?:change|chang|alter|modif)|\bas (?:it|they) (?:is|are)\b|"
@@ -86,8 +89,8 @@ def _rough_edges(case: Case) -> bool:
 
 
 def _slow_png(case: Case) -> bool:
-    is_png = case.asked("output_format") in (None, "png") and case.takes("output_format", "jpeg")
-    return is_png and case.asked("background") != "transparent"
+    wanted = case.asked("output_format") or ("png" if case.api in PNG_BY_DEFAULT else None)
+    return wanted == "png" and case.takes("output_format", "jpeg") and case.asked("background") != "transparent"
 
 
 HINTS: tuple[Hint, ...] = (

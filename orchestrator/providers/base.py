@@ -37,6 +37,8 @@ class Inputs(StrEnum):
     """Only http(s) URLs; a local file has no way."""
     UPLOAD = "upload"
     """Through the API's upload endpoint, which gives a URL."""
+    SERVED = "served"
+    """At this program's own public URL, from where the API fetches them."""
     CONTENT = "content"
     """In the request itself: the adapter gets the bytes."""
 

@@ -21,12 +21,14 @@ from orchestrator.providers.mainline import Mainline
 from orchestrator.providers.prices import Price
 from orchestrator.providers.registry import Registry
 from orchestrator.providers.rules import ImageRule
+from orchestrator.providers.tiers import Tier
 
 REFERENCES: Mapping[Inputs, str] = MappingProxyType(
     {
         Inputs.NONE: "none",
         Inputs.URL_ONLY: "URLs",
         Inputs.UPLOAD: "files (uploaded), URLs",
+        Inputs.SERVED: "files (served), URLs",
         Inputs.CONTENT: "files, URLs",
     }
 )
@@ -100,6 +102,8 @@ class ProviderFacts:
     features: tuple[str, ...]
     """Keys of `FEATURES`, or names of capabilities that no word is known for."""
     options: Mapping[str, str]
+    tiers: Mapping[str, Tier]
+    """What an account may send per minute, by the tier it is in."""
     models: tuple[ModelFacts, ...] = ()
     text_models: tuple[Mainline, ...] = ()
     """Those that call the image models, where the API has both."""
@@ -122,6 +126,7 @@ def describe(registry: Registry, identifier: str) -> ProviderFacts:
         references=REFERENCES[max((each.inputs for each in capabilities), key=list(REFERENCES).index)],
         features=tuple(sorted(features, key=lambda name: ([*FEATURES, name].index(name), name))),
         options={name: _values(allowed) for adapter in adapters for name, allowed in adapter.options().items()},
+        tiers={name: tier for adapter in adapters for name, tier in registry.catalog.api(adapter.id).tiers.items()},
         models=tuple(
             _model(model, api.when) for api in apis for model in {each.name: each for each in api.models.values()}.values()
         ),

@@ -28,7 +28,13 @@ class ToApis(CatalogAdapter):
 
     id = "toapis"
     capabilities = Capabilities(
-        shape=Shape.TASK, inputs=Inputs.UPLOAD, lookup=True, refetch=True, callback=True, trusts_expiry=True
+        shape=Shape.TASK,
+        inputs=Inputs.UPLOAD,
+        lookup=True,
+        refetch=True,
+        callback=True,
+        trusts_expiry=True,
+        references={"served": Inputs.SERVED},
     )
     default_base_url = "https://toapis.com"
     default_key_variable = "TOAPIS_API_KEY"
@@ -49,8 +55,8 @@ class ToApis(CatalogAdapter):
     )
 
     def options(self) -> Mapping[str, tuple[Json, ...] | type]:
-        """Return the account options: `reference_field`, the name under which references are sent."""
-        return {"reference_field": REFERENCE_FIELDS}
+        """Return the account options: the name under which references are sent, and how local ones get there."""
+        return {"reference_field": REFERENCE_FIELDS, "references": ("upload", "served")}
 
     def submission(self, order: Order) -> Request:
         """Return the paid request; references and mask must have been uploaded already."""

@@ -68,7 +68,9 @@ class Ttapi4o:
     """The adapter `ttapi-4o`."""
 
     id = FirstEndpoint.id
-    capabilities = Capabilities(shape=Shape.TASK, inputs=Inputs.URL_ONLY, refetch=True, callback=True)
+    capabilities = Capabilities(
+        shape=Shape.TASK, inputs=Inputs.URL_ONLY, refetch=True, callback=True, references={"served": Inputs.SERVED}
+    )
     default_base_url = BASE_URL
     default_key_variable = KEY_VARIABLE
     first_poll = 5.0
@@ -81,12 +83,13 @@ class Ttapi4o:
         self._newer = NewerEndpoint(catalog, today)
 
     def options(self) -> Mapping[str, tuple[Json, ...] | type]:
-        """Return the account options: `auth`, the paths of submission and fetch, and the fetch's method."""
+        """Return the account options: `auth`, the paths of submission and fetch, the fetch's method, and `references`."""
         return {
             **AUTH_OPTION,
             "submit_path": tuple(FETCH_PATHS),
             "fetch_path": (*dict.fromkeys(FETCH_PATHS.values()), OTHER_FETCH_PATH),
             "fetch_method": ("get", "post"),
+            "references": ("urls", "served"),
         }
 
     def validate(self, spec: JobSpec, account: AccountSettings) -> Iterator[Finding]:

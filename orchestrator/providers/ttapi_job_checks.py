@@ -25,7 +25,7 @@ HINTS: Mapping[FieldPath, str] = MappingProxyType(
         ("mask",): "TTAPI's guide gives these jobs no mask; a model of ttapi-edits takes one",
         ("size",): "TTAPI's guide gives this model no size; say the shape in the prompt, or use a model of ttapi-images",
         ("n",): "TTAPI makes one image for each of these jobs; set fan_out: true on the job",
-        ("references",): "TTAPI's guide takes web addresses only; put the file on the web, or use a model of ttapi-edits",
+        ("references",): "TTAPI's guide takes web addresses only; put the file on the web, let it be served (references: served, --public-url), or use a model of ttapi-edits",
     }
 )
 """Field of a refusal -> what would work, and who says so."""
@@ -41,7 +41,7 @@ def job_findings(spec: JobSpec, account: AccountSettings, rules: CatalogAdapter)
     if spec.request.n != 1:
         yield _hinted(Finding(path=("n",), message=f"n must be 1 {where}; got {spec.n}"))
     for index, image in enumerate(spec.references):
-        if isinstance(image, LocalImage):
+        if isinstance(image, LocalImage) and account.options.get("references") != "served":
             local = Finding(path=("references", index), message=f"reference {index + 1} is a local file {where}")
             yield _hinted(local)
 

@@ -243,6 +243,7 @@ class Gate:
             model=model if isinstance(model, str) else None,
             charged=task is not None,
             task_id=task.id if task else None,
+            duration=task.duration if task else None,
             client_business_id=client_id if isinstance(client_id, str) else None,
             body=case.arrival.body,
             raw_sha256=case.arrival.raw_sha256,

@@ -58,6 +58,8 @@ class Submission:
     status: int | None
     charged: bool
     task_id: str | None
+    duration: float | None = None
+    """Seconds from `at` until its results are there."""
     client_business_id: str | None
     body: Any = field(repr=False)
     raw_sha256: str

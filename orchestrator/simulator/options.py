@@ -72,6 +72,8 @@ class SimulatorOptions:
 
     progress_words: tuple[str, ...] = ("queued", "in_progress")
     """Status words before the end, spread evenly over the duration."""
+    reports_progress: bool = True
+    """Whether a status answer tells how far a task is; else it says 0 until the end."""
     unknown_status: bool = False
     """Whether the first status answer of every task is a word no document lists."""
     lookup: bool = True

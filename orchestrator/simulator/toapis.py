@@ -95,7 +95,7 @@ class ToApis:
         if now < task.completed_at:
             share = max(0.0, (now - task.accepted_at) / task.duration)
             words = self._options.progress_words
-            return _envelope(task, words[int(share * len(words))], progress=int(share * 100))
+            return _envelope(task, words[int(share * len(words))], progress=int(share * 100) * self._options.reports_progress)
         if task.fails:
             error = {"code": "generation_failed", "message": "The upstream could not generate this image (status 422)."}
             return _envelope(task, "failed", progress=0) | {"error": error}

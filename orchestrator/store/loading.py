@@ -124,19 +124,21 @@ class Loading:
         accounts: Sequence[AccountSettings],
         changed: Changed,
         budget: BatchBudget = BatchBudget(),
+        *,
+        weight: int = 1,
     ) -> Loaded:
         """Make the rows the batch, in one transaction; raise `ChangedSpecs` or `AccountInUse`, and then nothing has happened."""
 
         async def work(connection: AsyncConnection) -> Loaded:
             await put_accounts(connection, accounts)
-            batch_id = await self._put_batch(connection, name, source, budget)
+            batch_id = await self._put_batch(connection, name, source, budget, weight)
             return await self._switch(connection, batch_id, changed)
 
         return await self._door.transact(work)
 
-    async def _put_batch(self, connection: AsyncConnection, name: str, source: str, budget: BatchBudget) -> int:
-        facts = {"name": name, "source": source, "now": self._clock.now(), "budget": budget.amount, "lasts": budget.lasts}
-        await connection.execute(_PUT_BATCH, facts)
+    async def _put_batch(self, connection: AsyncConnection, name: str, source: str, budget: BatchBudget, weight: int) -> int:
+        facts = {"name": name, "source": source, "now": self._clock.now(), "weight": weight}
+        await connection.execute(_PUT_BATCH, {**facts, "budget": budget.amount, "lasts": budget.lasts})
         batch_id: int = (await connection.execute(_BATCH_ID, facts)).scalar_one()
         return batch_id
 
@@ -180,9 +182,9 @@ async def _count(connection: AsyncConnection, statement: Any, facts: Mapping[str
 _DISCARD = text("DELETE FROM incoming WHERE load = :load")
 _PUT_BATCH = text(
     """
-    INSERT INTO batch (name, source, created_at, loaded_at, budget, budget_lasts)
-    VALUES (:name, :source, :now, :now, :budget, :lasts)
-    ON CONFLICT (name) DO UPDATE SET source = excluded.source, loaded_at = excluded.loaded_at,
+    INSERT INTO batch (name, source, created_at, loaded_at, weight, budget, budget_lasts)
+    VALUES (:name, :source, :now, :now, :weight, :budget, :lasts)
+    ON CONFLICT (name) DO UPDATE SET source = excluded.source, loaded_at = excluded.loaded_at, weight = excluded.weight,
         budget = CASE WHEN batch.budget_lasts AND NOT excluded.budget_lasts THEN batch.budget ELSE excluded.budget END,
         budget_lasts = batch.budget_lasts OR excluded.budget_lasts
     """

@@ -33,6 +33,8 @@ class Batch:
     """USD that it may cost in all; None is without limit."""
     budget_lasts: bool
     """Whether a flag set it, which the file does not replace."""
+    weight: int = 1
+    """Its share of an account beside other batches."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,8 +89,8 @@ class Story:
 
 async def batches(connection: AsyncConnection) -> list[Batch]:
     """Return all batches, oldest first."""
-    rows = await connection.execute(text("SELECT id, name, source, created_at, budget, budget_lasts FROM batch ORDER BY id"))
-    return [_batch(row) for row in rows]
+    columns = "id, name, source, created_at, budget, budget_lasts, weight"
+    return [_batch(row) for row in await connection.execute(text(f"SELECT {columns} FROM batch ORDER BY id"))]  # noqa: S608
 
 
 def _batch(row: Row[Any]) -> Batch:
@@ -100,6 +102,7 @@ def _batch(row: Row[Any]) -> Batch:
         created_at=row.created_at,
         budget=budget,
         budget_lasts=bool(row.budget_lasts),
+        weight=row.weight,
     )
 
 

@@ -1,6 +1,6 @@
 """The engine's verbs for attempts whose answer was lost: sent again under their key, left behind, or heard of late."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -32,6 +32,11 @@ class Rescuing(Transitions):
         """Note that a request was sent again under its key and settled nothing."""
         counted = Step(_COUNT_RESEND, {"b_id": job.attempt_id})
         return await self._step(job, Event.LOOKED_UP, {"next_at": next_at}, counted, why=why)
+
+    async def end_impossible_waits(self, batches: Sequence[int], longest: float) -> None:
+        """Let jobs go that would wait longer than `longest` seconds: they were put off under a clock that was ahead."""
+        facts = {"batches": list(batches), "latest": self._clock.now() + longest}
+        await self._door.transact(lambda connection: connection.execute(_END_IMPOSSIBLE_WAITS, facts))
 
     async def resubmit(self, job: Job, ceiling: Decimal) -> Job:
         """Leave an attempt in doubt behind, so that its job is paid once more; the account's policy allows it.
@@ -135,6 +140,9 @@ _ABANDON = (
     .where(attempt.c.id == bindparam("b_id"), attempt.c.state == "uncertain")
     .values(state="abandoned", ended_at=bindparam("now"))
 )
+_END_IMPOSSIBLE_WAITS = text(
+    "UPDATE job SET next_at = NULL WHERE state = 'pending' AND next_at > :latest AND batch_id IN :batches"
+).bindparams(bindparam("batches", expanding=True))
 _DOUBLED = text(
     """
     SELECT sum(cost_reserved) AS worst, count(*) - count(cost_reserved) AS unknown

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from orchestrator.jobs.accounts import AccountSettings
 from orchestrator.jobs.clock import Clock
 from orchestrator.jobs.failures import ErrorCode, Failure
+from orchestrator.jobs.forecast import Left
 from orchestrator.jobs.lifecycle import State
 from orchestrator.jobs.spec import Json
 from orchestrator.store import accounts as account_rows
@@ -125,6 +126,10 @@ class Store:
         """Return in-flight jobs by id, those above `after`."""
         return await self._read(lambda connection: work.in_state(connection, states, batches=batches, after=after, limit=limit))
 
+    async def find_job(self, job_id: int) -> Job | None:
+        """Return one job, whatever its state; None if there is none."""
+        return await self._read(lambda connection: work.find(connection, job_id))
+
     async def images(self, job: Job) -> list[Image]:
         """Return the images of a job's latest attempt."""
         return await self._read(lambda connection: work.images(connection, job))
@@ -164,6 +169,10 @@ class Store:
     async def set_budget(self, batch: int, amount: Decimal) -> None:
         """Give a batch a budget (USD) that lasts until the user says another one."""
         await self.door.transact(lambda connection: spending.set_budget(connection, batch, amount))
+
+    async def left(self, batches: Sequence[int]) -> dict[str, Left]:
+        """Return what each account has still to send."""
+        return await self._read(lambda connection: work.left(connection, batches))
 
     async def accounts_of(self, batches: Sequence[int]) -> set[str]:
         """Return the accounts that these batches have jobs for."""

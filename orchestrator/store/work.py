@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.jobs.attempts import ImageState
+from orchestrator.jobs.forecast import Left
 from orchestrator.jobs.lifecycle import FINAL, State
 from orchestrator.store import specs
 from orchestrator.store.columns import NANO, quoted
@@ -48,6 +49,13 @@ _USED_UP = text(
 _COUNTS = text("SELECT state, count(*) AS jobs FROM job WHERE batch_id IN :batches AND NOT gone GROUP BY state").bindparams(
     bindparam("batches", expanding=True)
 )
+_LEFT = text(
+    """
+    SELECT account, sum(CASE WHEN json_extract(spec, '$.fan_out') THEN n - part ELSE 1 END) AS requests,
+        sum(CASE WHEN json_extract(spec, '$.fan_out') THEN n - part ELSE n END) AS images
+    FROM job WHERE batch_id IN :batches AND state IN ('pending', 'blocked') AND NOT gone GROUP BY account
+    """
+).bindparams(bindparam("batches", expanding=True))
 _ACCOUNTS = text("SELECT DISTINCT account FROM job WHERE batch_id IN :batches").bindparams(bindparam("batches", expanding=True))
 _UNFINISHED = text(
     f"SELECT 1 FROM job WHERE batch_id = :batch AND NOT gone AND state NOT IN ({quoted(sorted(FINAL))}) LIMIT 1"  # noqa: S608
@@ -132,6 +140,12 @@ async def one(connection: AsyncConnection, job_id: int) -> Job:
     return job_of((await connection.execute(_ONE, {"id": job_id})).one())
 
 
+async def find(connection: AsyncConnection, job_id: int) -> Job | None:
+    """Return one job, whatever its state; None if there is none."""
+    row = (await connection.execute(_ONE, {"id": job_id})).first()
+    return None if row is None else job_of(row)
+
+
 async def images(connection: AsyncConnection, job: Job) -> list[Image]:
     """Return the images of a job's latest attempt, by index."""
     rows = (await connection.execute(_IMAGES, {"job_id": job.id, "attempt_id": job.attempt_id})).all()
@@ -191,6 +205,12 @@ async def to_send(connection: AsyncConnection, batches: Sequence[int], only: str
         worst=(row.worst or 0) / NANO,
         unpriced=row.unpriced,
     )
+
+
+async def left(connection: AsyncConnection, batches: Sequence[int]) -> dict[str, Left]:
+    """Return what each account has still to send of these batches."""
+    rows = await connection.execute(_LEFT, {"batches": list(batches)})
+    return {row.account: Left(requests=row.requests, images=row.images) for row in rows}
 
 
 async def accounts_of(connection: AsyncConnection, batches: Sequence[int]) -> set[str]:

@@ -73,7 +73,7 @@ class Files:
         seen: set[str] = set()
         while True:
             if url in seen or len(seen) > _MOST_REDIRECTS:
-                raise Forbidden("the result's address redirects in circles")
+                raise Forbidden("the address redirects in circles")
             seen.add(url)
             check_reach(url, account)
             try:
@@ -96,7 +96,7 @@ class Files:
                     raise Unfetched(response.status, f"HTTP {response.status} for {without_query(url)}")
                 return await self._copied(response, write)
         except aiohttp.InvalidURL as error:
-            raise Forbidden(f"the result's address cannot be used: {urlsplit(url).hostname}") from error
+            raise Forbidden(f"the address cannot be used: {urlsplit(url).hostname}") from error
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             if NOT_PUBLIC in str(error):  # aiohttp wraps the guard's error, and several addresses tried at once come as one text
                 raise Forbidden(f"{urlsplit(url).hostname} {NOT_PUBLIC}") from error
@@ -109,7 +109,7 @@ class Files:
         async for chunk in response.content.iter_chunked(_CHUNK):
             size += len(chunk)
             if size > LARGEST_FILE:
-                raise Forbidden(f"the result is larger than {LARGEST_FILE} bytes")
+                raise Forbidden(f"the file is larger than {LARGEST_FILE} bytes")
             if expected is not None:
                 digest.update(chunk)
             _handed_over(write, chunk)

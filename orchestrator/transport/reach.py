@@ -32,11 +32,11 @@ def check_reach(url: str, account: AccountSettings) -> None:
     if account.proxy is not None and host != own.hostname:
         raise OutOfReach(f"behind the account's proxy results may only come from allow_hosts, and {host} is none of them")
     if parts.scheme == "http" and not (own.scheme == "http" or _is_here(host)):
-        raise OutOfReach(f"the result's address {without_query(url)!r} is plain http, not https; allow_hosts can name its host")
+        raise OutOfReach(f"the address {without_query(url)!r} is plain http, not https; allow_hosts can name its host")
     usual = {_HTTPS, _HTTP} if parts.scheme == "http" else {_HTTPS}
     if port not in usual | {own.port}:
         kind = Forbidden if _is_here(host) else OutOfReach
-        raise kind(f"the result's address is at port {port} of {host}; allow_hosts can name the host")
+        raise kind(f"the address is at port {port} of {host}; allow_hosts can name the host")
 
 
 def redirected(url: str, location: str) -> str:
@@ -45,9 +45,9 @@ def redirected(url: str, location: str) -> str:
         target = urljoin(url, location)
         leaves_https = urlsplit(url).scheme == "https" and urlsplit(target).scheme == "http"
     except ValueError as error:
-        raise Forbidden("the result's address redirects to what is no address") from error
+        raise Forbidden("the address redirects to what is no address") from error
     if leaves_https:
-        raise Forbidden("the result's address redirects from https to http")
+        raise Forbidden("the address redirects from https to http")
     return target
 
 
@@ -63,11 +63,11 @@ def _parts(url: str) -> tuple[SplitResult, int]:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise Forbidden(f"the result's address {without_query(url)!r} is no http(s) URL") from error
+        raise Forbidden(f"the address {without_query(url)!r} is no http(s) URL") from error
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise Forbidden(f"the result's address {without_query(url)!r} is no http(s) URL")
+        raise Forbidden(f"the address {without_query(url)!r} is no http(s) URL")
     if parts.username or parts.password:
-        raise Forbidden("the result's address carries a user name")
+        raise Forbidden("the address carries a user name")
     return parts, port or (_HTTPS if parts.scheme == "https" else _HTTP)
 
 

@@ -45,6 +45,7 @@ def test_one_provider_is_shown_with_limits_prices_and_the_days_on_which_models_g
     text = capsys.readouterr().out
     for line in (
         "  address         https://api.openai.com",
+        "  tier 3          ipm 50",
         "    prompt             at most 32000 characters",
         "    n                  a whole number from 1 to 10",
         "    price              text_in $5, image_in $8, image_out $30 for a million tokens",

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -20,6 +20,7 @@ from .bench import KEYS, Bench, query
 
 ROOT = Path(__file__).parents[2]
 NOTHING: Mapping[str, str] = MappingProxyType({})
+RUNNER = (sys.executable, "-W", "error", "-m", "tests.engine.runner")
 PATIENCE = 60.0
 """Real seconds after which a process counts as stuck."""
 
@@ -31,7 +32,15 @@ class Engine:
     process: Process
 
     @classmethod
-    async def start(cls, bench: Bench, action: str, *, seed: int = 1, environment: Mapping[str, str] = NOTHING) -> Self:
+    async def start(
+        cls,
+        bench: Bench,
+        action: str,
+        *,
+        seed: int = 1,
+        environment: Mapping[str, str] = NOTHING,
+        program: Sequence[str] = RUNNER,
+    ) -> Self:
         """Start `run` or `resume` on the bench's clock, which must be a `FastClock`; with more in its environment."""
         assert isinstance(bench.clock, FastClock)
         order = {
@@ -44,8 +53,8 @@ class Engine:
             "origin": bench.clock.origin,
         }
         known = {**os.environ, **KEYS, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-        program = (sys.executable, "-W", "error", "-m", "tests.engine.runner", json.dumps(order))
-        process = await asyncio.create_subprocess_exec(*program, stdout=PIPE, env={**known, **environment}, cwd=ROOT)
+        words = (*program, json.dumps(order))
+        process = await asyncio.create_subprocess_exec(*words, stdout=PIPE, env={**known, **environment}, cwd=ROOT)
         return cls(process=process)
 
     async def words(self) -> dict[str, Any]:

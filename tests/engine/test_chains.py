@@ -93,7 +93,7 @@ async def test_where_an_api_has_no_conversation_a_job_continues_the_image_of_its
     assert len(bench.simulator.ledger.uploads) == 1
 
 
-TURNS = [
+TURNS: list[dict[str, Any]] = [
     {"id": "mug", "prompt": "a mug"},
     {"id": "red", "prompt": "now red", "continues": "mug"},
     {"id": "blue", "prompt": "now blue", "continues": "red"},
@@ -127,6 +127,20 @@ async def test_an_account_may_go_on_with_the_image_alone(open_bench: OpenBench) 
     assert [call["type"] for call in calls] == ["image_generation_call"] * 2
     assert len({call["id"] for call in calls}) == 2
     assert "previous_response_id" not in red
+
+
+@pytest.mark.parametrize("option", ["response", "image_call"])
+async def test_after_several_requests_the_one_that_made_the_first_image_is_gone_on_with(
+    open_bench: OpenBench, option: str
+) -> None:
+    bench = await open_bench("openai-responses", duration=5.0, account={"options": {"conversation": option}})
+    assert (await bench.run([{**TURNS[0], "n": 2, "fan_out": True}, TURNS[1]])).exit_code == 0, bench.states()
+    ((first, words),) = query(
+        bench.database, "SELECT remote_id, words FROM attempt JOIN job ON job.id = job_id WHERE key = 'mug' AND attempt.part = 0"
+    )
+    red = bench.accepted()[2].body
+    named = red["input"][1]["id"] if option == "image_call" else red["previous_response_id"]
+    assert named == (json.loads(words)["images"][0] if option == "image_call" else first)
 
 
 async def test_an_account_of_the_family_begins_a_conversation_with_the_image_it_made_elsewhere(open_bench: OpenBench) -> None:

@@ -179,7 +179,15 @@ NOT_HERE: Mapping[str, Mapping[str, str]] = {
         "two": "one call makes one image (openai-responses gpt-image-2); got n 2 - set fan_out: true on the job",
         "stream": "stream is not a parameter (openai-responses gpt-image-2)",
     },
-    **{name: dict.fromkeys(("reference", "masked", "turn-2", "turn-3"), NO_IMAGES.format(name)) for name in GENERATIONS},
+    **{
+        name: {
+            **dict.fromkeys(("reference", "masked"), NO_IMAGES.format(name)),
+            **{
+                f"turn-{n}": f"continues sends the image of turn-{n - 1} as a reference, and references cannot be" for n in (2, 3)
+            },
+        }
+        for name in GENERATIONS
+    },
     **{name: dict.fromkeys(("plain", "two", "stream", "turn-1"), NEEDS_IMAGES.format(name)) for name in EDITS},
     "ttapi-4o": {
         "": "model must be gpt-4o-image (ttapi-4o); got gpt-image-2 - set options.submit_path to ",

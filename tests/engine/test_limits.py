@@ -60,7 +60,7 @@ async def test_an_unannounced_limit_is_found(open_bench: OpenBench) -> None:
     assert (await bench.run(rows(90))).exit_code == 0
     late = [each.monotonic - bench.accepted()[0].monotonic for each in bench.accepted()]
     assert len([at for at in late if at < 3 * MINUTE]) >= 0.9 * 60
-    assert len(throttled(bench)) <= 15
+    assert len([at for at in throttled(bench) if at > 3 * MINUTE]) <= 4
 
 
 async def test_a_limit_named_in_the_refusal_is_believed(open_bench: OpenBench) -> None:

@@ -1,5 +1,6 @@
 """A run is over when its queues are empty, so a queue must never look empty while it holds a job."""
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
@@ -55,3 +56,29 @@ async def test_a_job_that_is_put_back_while_the_store_is_asked_keeps_the_run_ali
     queue = store.queue = pulse.queue = Queue(tools, desk, Scope(batches=[1]), Allowance(None))
     assert await queue.next() is JOB
     assert pulse.seen == [False]
+
+
+class StoreThatIsAskedTooEarly(StoreThatTakesItsTime):
+    """Frees a child, and says so, after it was looked for and before the answer is here."""
+
+    freed = False
+
+    async def candidates(self, **_scope: Any) -> list[Job]:
+        if self.freed:
+            return [JOB]
+        self.freed = True
+        self.queue.wake()
+        return []
+
+    async def next_due(self, **_scope: Any) -> float | None:
+        return None
+
+
+async def test_a_child_that_is_freed_while_the_store_is_asked_keeps_the_run_alive(clock: JumpingClock) -> None:
+    store, pulse = StoreThatIsAskedTooEarly(), WatchfulPulse(clock)
+    tools: Any = SimpleNamespace(store=store, clock=clock, pulse=pulse, budget=Budget(NOBODY, clock))
+    desk: Any = SimpleNamespace(name="studio", handed=set())
+    queue = store.queue = pulse.queue = Queue(tools, desk, Scope(batches=[1]), Allowance(None))
+    async with asyncio.timeout(5):
+        assert await queue.next() is JOB
+    assert True not in pulse.seen

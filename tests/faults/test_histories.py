@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, closing
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,9 +22,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from orchestrator.jobs.attempts import LIVE, AttemptState, Phase
 from orchestrator.jobs.failures import ErrorCode, Failure
 from orchestrator.jobs.lifecycle import FINAL, Event, State, after
+from orchestrator.store.bookkeeping import BudgetReached
+from orchestrator.store.columns import NANO
 from orchestrator.store.door import Stale
 from orchestrator.store.operators import Selection
-from orchestrator.store.records import Accepted, Job, NewAttempt
+from orchestrator.store.records import Accepted, Delivery, Job, NewAttempt, NewImage, SavedFile
 from orchestrator.store.store import Store
 from tests.clock import StillClock
 from tests.store.making import LOST, REFUSED, delivery, ended, failed, first_image, new_job, saved, verbs
@@ -33,6 +36,9 @@ pytestmark = pytest.mark.faults
 
 T = TypeVar("T")
 JOBS = 3
+WORST = Decimal("0.04")
+"""What a job of `new_job` may cost; it costs 0.03."""
+BUDGET = Decimal("0.15")
 PICK = st.integers(0, JOBS - 1)
 _LIVE = tuple(str(state) for state in LIVE)
 _BY_USER = {Event.RETRIED, Event.RESUBMITTED, Event.NOT_CHARGED, Event.GIVEN_UP, Event.ADOPTED}
@@ -51,6 +57,10 @@ class Histories(RuleBasedStateMachine):
         """Attempts that the provider took money for."""
         self.allowed: dict[int, int] = {}
         """Job -> times the user's word let it be paid again."""
+        self.spool: set[str] = set()
+        """Attempts whose raw answer is on the disk."""
+        self.files: set[str] = set()
+        """Results that are on the disk."""
         self.known: dict[int, Job] = {}
         """Jobs as the engine remembers them, perhaps no longer as they are."""
 
@@ -68,6 +78,7 @@ class Histories(RuleBasedStateMachine):
             await self._open()
             loaded = await load_batch(self.store, *(new_job(position) for position in range(JOBS)))
             self.batch = loaded.batch_id
+            await self.store.set_budget(self.batch, BUDGET)
 
         self.run(load())
         self._remember()
@@ -96,6 +107,9 @@ class Histories(RuleBasedStateMachine):
         job = there[pick % len(there)]
         try:
             self.known[job.id] = self.run(verb(job))
+        except BudgetReached:
+            assert self._held() + WORST > BUDGET
+            return None
         except Stale:
             assert self._row(job.id)["state"] != job.state or self._row(job.id)["attempt_id"] != job.attempt_id
             self.known[job.id] = self._fresh(job)
@@ -133,6 +147,15 @@ class Histories(RuleBasedStateMachine):
     @rule(pick=PICK)
     def answer_with_images(self, pick: int) -> None:
         self._do(pick, State.SUBMITTING, lambda job: self._if_charged(job, self.go.deliver, delivery()))
+
+    @rule(pick=PICK)
+    def answer_with_the_image_itself(self, pick: int) -> None:
+        self._do(pick, State.SUBMITTING, lambda job: self._if_charged(job, self.go.deliver, self._spooled(job)))
+
+    def _spooled(self, job: Job) -> Delivery:
+        self.spool.add(str(job.attempt_id))
+        inline = NewImage(index=0, base64="a marker of where it lies")
+        return replace(delivery(), images=(inline,), accepted=Accepted(spool=str(job.attempt_id), http_status=200))
 
     @rule(pick=PICK)
     def refuse(self, pick: int) -> None:
@@ -177,7 +200,12 @@ class Histories(RuleBasedStateMachine):
 
     @rule(pick=PICK)
     def save(self, pick: int) -> None:
-        self._do(pick, State.DOWNLOADING, lambda job: self.go.finish(job, [(first_image(job), saved())]))
+        self._do(pick, State.DOWNLOADING, lambda job: self.go.finish(job, [(first_image(job), self._written(job))]))
+
+    def _written(self, job: Job) -> SavedFile:
+        name = f"mugs/{job.key}-0.{len(self.files)}.png"
+        self.files.add(name)
+        return saved(name)
 
     @rule(pick=PICK)
     def lose_a_result(self, pick: int) -> None:
@@ -253,6 +281,35 @@ class Histories(RuleBasedStateMachine):
         told = {row["attempt_id"] for row in self._rows("SELECT attempt_id FROM event WHERE event = 'not_charged'")}
         assert all(books[attempt] in ("yes", "possible") for attempt in self.charged - told)  # I10
 
+    def _held(self) -> Decimal:
+        """Return what the attempts cost, or may cost at worst, by their own rows."""
+        rows = self._rows("SELECT cost_settled, cost_reserved FROM attempt WHERE charged <> 'no'")
+        held = (row["cost_reserved"] if row["cost_settled"] is None else row["cost_settled"] for row in rows)
+        return Decimal(sum(amount or 0 for amount in held)) / NANO
+
+    @invariant()
+    def the_budget_is_kept_and_its_books_balance(self) -> None:
+        for batch in self._rows("SELECT booked FROM batch"):
+            assert Decimal(batch["booked"]) / NANO == self._held() <= BUDGET
+
+    @invariant()
+    def what_lies_in_an_answer_is_on_the_disk(self) -> None:
+        question = "SELECT attempt.spool FROM image JOIN attempt ON attempt.id = image.attempt_id WHERE image.base64 IS NOT NULL"
+        assert all(row["spool"] in self.spool for row in self._rows(question))  # I5
+
+    @invariant()
+    def a_saved_image_has_a_file_of_its_own(self) -> None:
+        named = [row["file"] for row in self._rows("SELECT file FROM image WHERE file IS NOT NULL")]
+        assert len(named) == len(set(named))
+        assert set(named) <= self.files  # I6
+
+    @invariant()
+    def a_paid_result_is_found_whatever_the_clock_says(self) -> None:
+        waiting = {row["id"] for row in self._rows("SELECT id FROM job WHERE state = 'ready'")}
+        if waiting:
+            found = self.run(self.store.in_state(State.READY, batches=[self.batch], after=0, limit=JOBS))
+            assert {job.id for job in found} == waiting  # I9
+
     @invariant()
     def what_a_state_implies_is_there(self) -> None:
         question = """
@@ -266,6 +323,8 @@ class Histories(RuleBasedStateMachine):
         for row in self._rows(question):
             if row["state"] == "running":
                 assert (row["standing"], bool(row["remote_id"])) == ("accepted", True)  # I4
+            if row["state"] == "ready":
+                assert (row["standing"], row["wanted"] > 0) == ("accepted", True)
             if row["state"] == "succeeded":
                 assert (row["wanted"], row["unhashed"]) == (0, 0)  # I6
 

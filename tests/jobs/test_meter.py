@@ -97,6 +97,14 @@ def test_a_reservation_takes_its_room_and_gives_it_back() -> None:
     assert meter.wait(4, 0.0) == 0
 
 
+def test_two_reservations_do_not_share_the_room_of_one() -> None:
+    meter = Meter(5, Learned(windowed=True))
+    meter.reserve(4)
+    assert meter.wait(4, 0.0) > 0
+    assert meter.wait(1, 0.0) == 0
+    assert meter.spare(4, 0.0) == 0
+
+
 def test_a_request_is_counted_from_when_it_leaves_however_long_it_was_prepared() -> None:
     meter = Meter(4, Learned(windowed=True))
     meter.reserve(4)

@@ -24,7 +24,7 @@ def test_a_token_fits_into_a_path_and_carries_128_random_bits() -> None:
 
 
 def test_a_mint_knows_its_own_tokens_and_no_others() -> None:
-    for token in (OURS.callback("a"), OURS.reference(1, "0", "ab")):
+    for token in (OURS.callback("a"), OURS.reference(1, "ab")):
         assert OURS.made(token)
         assert not OTHERS.made(token)
 
@@ -43,7 +43,7 @@ def test_invented_tokens_are_never_ours(text: str) -> None:
 
 
 def test_what_is_asked_of_one_kind_does_not_open_the_other() -> None:
-    assert OURS.callback("1 0 ab") != OURS.reference(1, "0", "ab")
+    assert OURS.callback("1 ab") != OURS.reference(1, "ab")
 
 
 def test_hashes_are_compared_whole() -> None:

@@ -14,6 +14,7 @@ SMALL = (local(width=300, height=900), local(width=2000, height=511))
 LARGE = (local(width=512, height=512), local(width=2000, height=900))
 IMAGES: dict[str, Any] = {"provider": "openai-images", "model": "gpt-image-2", "params": {"output_format": "jpeg"}}
 EDITS: dict[str, Any] = {"provider": "openai-edits", "model": "gpt-image-2", "params": {"output_format": "jpeg"}}
+RELAY: dict[str, Any] = {"provider": "gpt-image-2", "model": "gpt-image-2"}
 JOBS: dict[str, Any] = {"provider": "ttapi-4o", "model": "gpt-4o-image"}
 
 Row = tuple[str, dict[str, Any], str | None]
@@ -42,6 +43,8 @@ ROWS: list[Row] = [
     ("png by default", {**IMAGES, "params": {}}, "jpeg-speed"),
     ("png by word", {**IMAGES, "params": {"output_format": "png"}}, "jpeg-speed"),
     ("jpeg", IMAGES, None),
+    ("png by word at a relay", {**RELAY, "params": {"output_format": "png"}}, "jpeg-speed"),
+    ("whatever a relay's default is", RELAY, None),
     ("png for its transparency", {**IMAGES, "params": {"background": "transparent"}}, None),
     ("a model that has no formats", {"provider": "toapis", "model": "gpt-4o-image", "params": {}}, None),
 ]  # fmt: skip

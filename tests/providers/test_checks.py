@@ -208,7 +208,7 @@ def test_constant_fields_of_an_account_are_checked_where_they_are_known_and_sent
 
 
 def test_account_options_are_declared() -> None:
-    assert toapis().options() == {"reference_field": ("reference_images", "image_urls")}
+    assert toapis().options() == {"reference_field": ("reference_images", "image_urls"), "references": ("upload", "served")}
     assert edits().options() == {
         "edit_body": ("auto", "multipart", "json"),
         "references": ("data_url", "file_id"),

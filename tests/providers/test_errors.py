@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.jobs.failures import ErrorCode
@@ -118,6 +118,8 @@ def test_a_wait_that_only_the_text_names_is_read(message: str, seconds: float | 
     assert failure.retry_after == seconds
 
 
+STEADY = settings(derandomize=True, deadline=None, database=None)
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: (
@@ -127,12 +129,14 @@ json_values = st.recursive(
 )
 
 
+@STEADY
 @given(value=json_values, status=st.integers(300, 599))
 def test_no_json_makes_reading_a_failure_fail(value: Any, status: int) -> None:
     for adapter in (toapis(), images()):
         assert adapter.read_failure(answer(value, status=status)).message
 
 
+@STEADY
 @given(body=st.binary(max_size=300), status=st.integers(300, 599))
 def test_no_bytes_make_reading_a_failure_fail(body: bytes, status: int) -> None:
     for adapter in (toapis(), edits()):

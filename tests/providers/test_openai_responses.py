@@ -24,7 +24,7 @@ from orchestrator.providers.base import (
 )
 from orchestrator.transport.messages import Unreadable
 
-from .making import JPEG, MASK, PNG, REMOTE, account, answer, errors, later, local, order, responses, spec, warnings
+from .making import JPEG, MASK, PNG, account, answer, errors, later, local, order, responses, spec, warnings
 
 PNG_URL = "data:image/png;base64,iVBORyBieXRlcw=="
 BY_ID = {"options": {"references": "file_id"}}
@@ -134,7 +134,6 @@ def test_a_conversation_goes_on_from_a_response_or_from_one_image() -> None:
     ]
 
 
-
 @pytest.mark.parametrize(
     ("params", "option", "wanted"),
     [
@@ -167,6 +166,7 @@ def test_a_conversation_costs_at_least_the_image_it_goes_on_with() -> None:
     assert going_on.likely is not None
     assert going_on.likely > alone.likely
     assert going_on == responses().estimate(replace(job, references=(local(),)), at)
+
 
 def test_a_response_is_asked_for_and_cancelled_by_its_id() -> None:
     at = account("openai-responses", base_url="https://relay.example/v1")

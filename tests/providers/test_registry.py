@@ -85,7 +85,8 @@ def test_a_jobs_own_endpoint_overrides_the_family() -> None:
     assert registry().route("openai", spec("openai-images", endpoint="openai-edits")).id == "openai-edits"
     assert registry().route("toapis", spec("toapis", endpoint="toapis")).id == "toapis"
     message = (
-        r"^endpoint must be one of openai-images, openai-edits, openai-responses \(openai\); got openai-edit - did you mean openai-edits\?$"
+        r"^endpoint must be one of openai-images, openai-edits, openai-responses \(openai\); "
+        r"got openai-edit - did you mean openai-edits\?$"
     )
     with pytest.raises(UnknownProvider, match=message):
         registry().route("openai", spec("openai-images", endpoint="openai-edit"))

@@ -286,7 +286,7 @@ WHERE = "(ttapi-4o gpt-4o-image)"
         (
             {"references": (local(),)},
             f"reference 1 is a local file {WHERE} - TTAPI's guide takes web addresses only; ",
-            "put the file on the web, or use a model of ttapi-edits",
+            "put the file on the web, let it be served (references: served, --public-url), or use a model of ttapi-edits",
         ),
         (
             {"params": {"quality": "high"}},

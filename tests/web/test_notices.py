@@ -62,7 +62,7 @@ def overview(**states: int) -> Overview:
     figures: dict[str, Any] = dict.fromkeys(
         ("gone", "partial", "images_asked", "images_saved", "degraded", "unknown_costs", "unpriced_at_stake"), 0
     )
-    money = dict.fromkeys(("spent", "reserved", "at_stake"), Decimal("0.5"))
+    money: dict[str, Any] = dict.fromkeys(("spent", "reserved", "at_stake"), Decimal("0.5"))
     known = {State(name): number for name, number in states.items()}
     return Overview(batch=batch, states=known, estimated=None, earliest_deadline=None, **figures, **money)
 
