@@ -39,7 +39,7 @@ def _lines(found: Plan) -> Iterator[str]:
         yield f"  stored    {state_counts(found.there)}: not sent by a run"
     if found.changed:
         yield f"  changed   {listed(found.changed)}: asked for otherwise when stored; `run` needs --changed keep or replace"
-    for timing in found.times:
+    for timing in found.times if found.to_send.jobs else ():
         yield f"  time      {_time(timing)}"
     yield f"  budget    {_reach(found.budget) if found.budget else 'none'}"
     for day in found.days:

@@ -11,10 +11,11 @@ def test_a_plan_says_what_would_be_sent_and_what_it_may_cost_and_stores_nothing(
     file = simulated_batch(tmp_path, 3)
     ended = program("plan", file, "--budget", "0.015", cwd=tmp_path)
     assert ended.code == 0
-    head, to_send, parts, budget = ended.out.splitlines()
+    head, to_send, parts, time, budget = ended.out.splitlines()
     assert head == "quick: 3 jobs, 3 images in the file; nothing was sent"
     assert to_send.startswith("  to send   3 jobs, 3 images; likely $0.0")
     assert parts == "            all by images, gpt-image-2"
+    assert time == "  time      images: unknown until its first answers; set ipm, rpm or tier to know it now"
     assert budget.startswith("  budget    $0.0150; $0.00 spent, $0.00 reserved, $0.0150 left; enough for 2 of 3 jobs at worst, ")
     assert sorted(path.name for path in tmp_path.iterdir()) == [file]
 
@@ -26,6 +27,8 @@ def test_what_is_done_already_is_not_planned_again(tmp_path: Path) -> None:
     assert record["in_file"]["jobs"] == 3
     assert record["to_send"]["jobs"] == 1
     assert record["stored"] == {"succeeded": 2}
+    assert record["times"][0]["binding"] == "concurrency"
+    assert record["times"][0]["seconds"] > 0
     assert record["parts"][0] | {"account": "images", "provider": "openai-images", "model": "gpt-image-2"} == record["parts"][0]
     assert record["budget"]["amount"] == "1"
     assert record["budget"]["spent"] > "0.005"

@@ -309,7 +309,9 @@ async def test_a_late_result_of_a_job_that_was_given_up_is_kept_and_the_job_stay
     assert row["attempts"][0]["charged"] == "yes"
 
 
-async def test_a_late_result_that_cost_more_than_was_reserved_is_booked_and_pauses_the_account_once(open_bench: OpenBench) -> None:
+async def test_a_late_result_that_cost_more_than_was_reserved_is_booked_and_pauses_the_account_once(
+    open_bench: OpenBench,
+) -> None:
     bench = await open_bench("toapis", lose_answer_each=1, lookup=False)
     bench.account = {"prices": {"gpt-4o-image": {"per_image": "0.02"}}}
     await bench.run(rows(1), budget=Decimal(1))

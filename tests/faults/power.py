@@ -19,7 +19,9 @@ SECTOR = 512
 ENDINGS = ("", "-wal")
 
 _LINE = re.compile(r"(?P<process>\d+) (?P<at>[\d.]+) (?P<call>.*)")
-_CALL = re.compile(r'(?P<name>\w+)\(\d+<(?P<path>[^>]*)>(?:, (?:"(?P<data>[^"]*)"(?:, (?P<size>\d+), (?P<start>\d+))?|(?P<length>\d+)))?')
+_CALL = re.compile(
+    r'(?P<name>\w+)\(\d+<(?P<path>[^>]*)>(?:, (?:"(?P<data>[^"]*)"(?:, (?P<size>\d+), (?P<start>\d+))?|(?P<length>\d+)))?'
+)
 _BYTE = re.compile(r"\\x([0-9a-f]{2})")
 
 
@@ -67,7 +69,9 @@ def _change(at: float, call: str) -> Change | None:
     if found is None:
         return None
     start = found["start"] or found["length"] or 0
-    return Change(at=at, path=_bytes(found["path"]).decode(), name=found["name"], start=int(start), data=_bytes(found["data"] or ""))
+    return Change(
+        at=at, path=_bytes(found["path"]).decode(), name=found["name"], start=int(start), data=_bytes(found["data"] or "")
+    )
 
 
 def _bytes(text: str) -> bytes:

@@ -7,8 +7,8 @@ import asyncio
 import secrets
 import sqlite3
 import tempfile
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, closing
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -35,6 +35,7 @@ from tests.store.making import load as load_batch
 pytestmark = pytest.mark.faults
 
 T = TypeVar("T")
+Verb = Callable[[Job], Awaitable[Job]]
 JOBS = 3
 WORST = Decimal("0.04")
 """What a job of `new_job` may cost; it costs 0.03."""
@@ -63,6 +64,7 @@ class Histories(RuleBasedStateMachine):
         """Results that are on the disk."""
         self.known: dict[int, Job] = {}
         """Jobs as the engine remembers them, perhaps no longer as they are."""
+        self.ways = self._ways()
 
     def run(self, work: Awaitable[T]) -> T:
         return self.loop.run_until_complete(asyncio.ensure_future(work, loop=self.loop))
@@ -81,9 +83,12 @@ class Histories(RuleBasedStateMachine):
             await self.store.set_budget(self.batch, BUDGET)
 
         self.run(load())
+        self.witness = sqlite3.connect(self.path)
+        self.witness.row_factory = sqlite3.Row
         self._remember()
 
     def teardown(self) -> None:
+        self.witness.close()
         self.run(self.stack.aclose())
         self.loop.close()
         self.folder.cleanup()
@@ -99,22 +104,15 @@ class Histories(RuleBasedStateMachine):
 
         self.known = self.known | self.run(all_jobs())
 
-    def _do(self, pick: int, state: State, verb: Callable[[Job], Awaitable[Job]]) -> Job | None:
-        """Let the engine do something to the picked of the jobs that it takes to be in a state."""
-        there = [job for job in self.known.values() if job.state is state]
-        if not there:
-            return None
-        job = there[pick % len(there)]
+    def _do(self, job: Job, verb: Verb) -> None:
+        """Let the engine do something to a job, which may have moved since it was last seen."""
         try:
             self.known[job.id] = self.run(verb(job))
         except BudgetReached:
             assert self._held() + WORST > BUDGET
-            return None
         except Stale:
             assert self._row(job.id)["state"] != job.state or self._row(job.id)["attempt_id"] != job.attempt_id
             self.known[job.id] = self._fresh(job)
-            return None
-        return self.known[job.id]
 
     def _fresh(self, job: Job) -> Job:
         found = self.run(self.store.doubts.attempt(str(self._row(job.id)["attempt_id"])))
@@ -124,93 +122,69 @@ class Histories(RuleBasedStateMachine):
         return self._rows("SELECT * FROM job WHERE id = ?", job_id)[0]
 
     def _rows(self, question: str, *values: object) -> list[dict[str, Any]]:
-        with closing(sqlite3.connect(self.path)) as connection:
-            connection.row_factory = sqlite3.Row
-            return [dict(row) for row in connection.execute(question, values)]
+        return [dict(row) for row in self.witness.execute(question, values)]
 
     # --- what the engine does ---------------------------------------------------------------------------------------------------
 
-    @rule(pick=PICK, arrives=st.booleans())
-    def claim_and_send(self, pick: int, arrives: bool) -> None:
-        job = self._do(pick, State.PENDING, lambda job: self.go.claim(job, _intent()))
-        if job is None:
-            return
-        (attempt,) = self._rows("SELECT * FROM attempt WHERE id = ?", job.attempt_id)
+    @rule(pick=PICK, way=st.integers(0, 5))
+    def go_on(self, pick: int, way: int) -> None:
+        """Let the engine do with a job one of the things that its state, as far as the engine knows, allows."""
+        job = self.known[sorted(self.known)[pick]]
+        ways = self.ways.get(job.state)
+        if ways:
+            self._do(job, ways[way % len(ways)])
+
+    def _ways(self) -> Mapping[State, Sequence[Verb]]:
+        gone = Failure(code=ErrorCode.RESULT_EXPIRED, message="HTTP 404")
+        missing = Failure(code=ErrorCode.TASK_MISSING, message="HTTP 404")
+        return {
+            State.PENDING: (self._claim_and_send, self._claim_in_vain),
+            State.SUBMITTING: (
+                lambda job: self._if_charged(job, self.go.accept, _task(job)),
+                lambda job: self._if_charged(job, self.go.deliver, delivery()),
+                lambda job: self._if_charged(job, self.go.deliver, self._spooled(job)),
+                lambda job: self._if_free(job, _refuse(self)),
+                lambda job: self._if_free(job, _throttle(self)),
+                lambda job: self.go.doubt(job, LOST, Phase.SENT, next_at=None),
+            ),
+            State.UNCERTAIN: (
+                lambda job: self._if_charged(job, self.go.accept, _task(job)),
+                lambda job: self.go.look_again(job, "nothing found", next_at=None),
+            ),
+            State.RUNNING: (
+                lambda job: self.go.deliver(job, delivery()),
+                lambda job: self.go.doubt(job, missing, Phase.ANSWERED, next_at=None),
+                lambda job: self.go.fail_task(job, failed(), REFUSED),
+            ),
+            State.READY: (lambda job: self.go.start_download(job),),
+            State.DOWNLOADING: (
+                lambda job: self.go.finish(job, [(first_image(job), self._written(job))]),
+                lambda job: self.go.postpone_download(job, [], "cut", next_at=self.clock.now()),
+                lambda job: self.go.hold_download(job, gone),
+                lambda job: self.go.lose(job, [first_image(job)], gone),
+            ),
+        }
+
+    async def _claim_and_send(self, job: Job) -> Job:
+        claimed = await self._claim_in_vain(job)
+        self.charged.add(str(claimed.attempt_id))
+        return claimed
+
+    async def _claim_in_vain(self, job: Job) -> Job:
+        claimed = await self.go.claim(job, _intent())
+        (attempt,) = self._rows("SELECT * FROM attempt WHERE id = ?", claimed.attempt_id)
         assert attempt["state"] == "open", "sent before its intent was committed"  # I1
-        if arrives:
-            self.charged.add(str(job.attempt_id))
-
-    @rule(pick=PICK)
-    def answer_with_a_task(self, pick: int) -> None:
-        self._do(pick, State.SUBMITTING, lambda job: self._if_charged(job, self.go.accept, _task(job)))
-
-    @rule(pick=PICK)
-    def answer_with_images(self, pick: int) -> None:
-        self._do(pick, State.SUBMITTING, lambda job: self._if_charged(job, self.go.deliver, delivery()))
-
-    @rule(pick=PICK)
-    def answer_with_the_image_itself(self, pick: int) -> None:
-        self._do(pick, State.SUBMITTING, lambda job: self._if_charged(job, self.go.deliver, self._spooled(job)))
+        return claimed
 
     def _spooled(self, job: Job) -> Delivery:
         self.spool.add(str(job.attempt_id))
         inline = NewImage(index=0, base64="a marker of where it lies")
         return replace(delivery(), images=(inline,), accepted=Accepted(spool=str(job.attempt_id), http_status=200))
 
-    @rule(pick=PICK)
-    def refuse(self, pick: int) -> None:
-        self._do(pick, State.SUBMITTING, lambda job: self._if_free(job, _refuse(self)))
-
-    @rule(pick=PICK)
-    def throttle(self, pick: int) -> None:
-        self._do(pick, State.SUBMITTING, lambda job: self._if_free(job, _throttle(self)))
-
-    @rule(pick=PICK)
-    def lose_the_answer(self, pick: int) -> None:
-        self._do(pick, State.SUBMITTING, lambda job: self.go.doubt(job, LOST, Phase.SENT, next_at=None))
-
-    @rule(pick=PICK)
-    def find_by_look_up(self, pick: int) -> None:
-        self._do(pick, State.UNCERTAIN, lambda job: self._if_charged(job, self.go.accept, _task(job)))
-
-    @rule(pick=PICK)
-    def find_nothing(self, pick: int) -> None:
-        self._do(pick, State.UNCERTAIN, lambda job: self.go.look_again(job, "nothing found", next_at=None))
-
-    @rule(pick=PICK)
-    def finish_a_task(self, pick: int) -> None:
-        self._do(pick, State.RUNNING, lambda job: self.go.deliver(job, delivery()))
-
-    @rule(pick=PICK)
-    def lose_sight_of_a_task(self, pick: int) -> None:
-        missing = Failure(code=ErrorCode.TASK_MISSING, message="HTTP 404")
-        self._do(pick, State.RUNNING, lambda job: self.go.doubt(job, missing, Phase.ANSWERED, next_at=None))
-
-    @rule(pick=PICK)
-    def fail_a_task(self, pick: int) -> None:
-        self._do(pick, State.RUNNING, lambda job: self.go.fail_task(job, failed(), REFUSED))
-
-    @rule(pick=PICK)
-    def begin_a_download(self, pick: int) -> None:
-        self._do(pick, State.READY, self.go.start_download)
-
-    @rule(pick=PICK)
-    def put_off_a_download(self, pick: int) -> None:
-        self._do(pick, State.DOWNLOADING, lambda job: self.go.postpone_download(job, [], "cut", next_at=self.clock.now()))
-
-    @rule(pick=PICK)
-    def save(self, pick: int) -> None:
-        self._do(pick, State.DOWNLOADING, lambda job: self.go.finish(job, [(first_image(job), self._written(job))]))
-
     def _written(self, job: Job) -> SavedFile:
         name = f"mugs/{job.key}-0.{len(self.files)}.png"
         self.files.add(name)
         return saved(name)
-
-    @rule(pick=PICK)
-    def lose_a_result(self, pick: int) -> None:
-        gone = Failure(code=ErrorCode.RESULT_EXPIRED, message="HTTP 404")
-        self._do(pick, State.DOWNLOADING, lambda job: self.go.lose(job, [first_image(job)], gone))
 
     async def _if_charged(self, job: Job, verb: Callable[..., Awaitable[Job]], facts: object) -> Job:
         return await verb(job, facts) if job.attempt_id in self.charged else job
