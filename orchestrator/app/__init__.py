@@ -1,12 +1,14 @@
 """The one place where real things are built and joined. The command line calls it, and it knows nothing of the command line."""
 
 from orchestrator.app.budgets import Reached
+from orchestrator.app.following import Follower
 from orchestrator.app.looking import Action
 from orchestrator.app.planning import Planning
 from orchestrator.app.resolving import CannotResolve, Resolved, Resolving
 from orchestrator.app.running import Begun, Finished, Listeners
 from orchestrator.app.serving import Serving
 from orchestrator.app.setup import CannotStart, NotFound, Options
+from orchestrator.app.sharing import Followed, Sharing
 from orchestrator.app.simulating import simulate
 from orchestrator.app.verifying import Ear, Verified, Verifying
 from orchestrator.engine.repair import Mended
@@ -19,6 +21,8 @@ __all__ = [
     "CannotStart",
     "Ear",
     "Finished",
+    "Followed",
+    "Follower",
     "Listeners",
     "Mended",
     "NotFound",
@@ -30,5 +34,5 @@ __all__ = [
 ]
 
 
-class App(Planning, Resolving, Serving, Verifying):
+class App(Sharing, Planning, Resolving, Serving, Verifying):
     """One use of the program: what it may do, with the settings of one call."""

@@ -19,8 +19,8 @@ from orchestrator.engine.queue import Scope
 from orchestrator.engine.stirring import Stirring
 from orchestrator.engine.tools import Tools
 from orchestrator.jobs.accounts import SIMULATOR, AccountSettings
-from orchestrator.jobs.meter import WINDOW
 from orchestrator.jobs.places import BadInput, Problem
+from orchestrator.jobs.recent import WINDOW
 from orchestrator.jobs.secrets import Redactor, Secret
 from orchestrator.providers.base import Shape
 from orchestrator.results import DecodePool, References, Results, Spool

@@ -10,7 +10,8 @@ from orchestrator.app.setup import CannotStart, NotFound, Setup
 from orchestrator.engine.receipts import receipt, receipts
 from orchestrator.manifest import Form, export
 from orchestrator.manifest.shape import json_of
-from orchestrator.store.opening import CannotOpen
+from orchestrator.store.door import Damaged, Unavailable
+from orchestrator.store.opening import CannotOpen, damage
 from orchestrator.store.operators import Chosen, Selection
 from orchestrator.store.reading import Batch, Overview, Story
 from orchestrator.store.spending import Spending
@@ -33,6 +34,10 @@ class Looking(Setup):
                 yield store
         except CannotOpen as error:
             raise CannotStart(str(error)) from error
+        except Damaged as error:
+            raise CannotStart(damage(self.database, str(error))) from error
+        except Unavailable as error:
+            raise CannotStart(f"the store {self.database} cannot be used: {error}") from error
 
     async def batch(self, store: Store, name: str | None) -> Batch:
         """Return the batch of that name, or the only one; raise `NotFound`."""

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from orchestrator.app.assembly import assemble
 from orchestrator.app.beside import Beside
 from orchestrator.app.budgets import Reached, check_prices, left_before, reached
-from orchestrator.app.setup import CannotStart, NotFound, make_private_folder
+from orchestrator.app.setup import CannotStart, EngineAtWork, NotFound, make_private_folder
 from orchestrator.batchfile import BatchFile, open_batch
 from orchestrator.config import Accounts, Overrides, keys_of
 from orchestrator.engine.board import Board
@@ -55,6 +55,8 @@ class Finished:
     exit_code: int
     reached: tuple[Reached, ...] = ()
     """Budgets that ended it."""
+    followed: bool = False
+    """Whether another engine did the work."""
 
 
 Listeners = Sequence[Listener]
@@ -73,7 +75,7 @@ class Running(Beside):
                 return await self._intake(batch, accounts, pool, Path(folder)).check()
 
     async def run(self, file: Path, listeners: Listeners, begun: Begun) -> Finished:
-        """Check, store and work until the batch is over; raise `BadInput` or `CannotStart`."""
+        """Check, store and work until the batch is over; raise `BadInput`, `CannotStart` or `EngineAtWork`."""
         batch, accounts = self._read(file)
         is_new = not self.database.exists()
         try:
@@ -201,7 +203,9 @@ class Running(Beside):
                 store = await stack.enter_async_context(Store.open(self.database, self.clock))
                 if not lock.found_as_left:
                     await store.check()
-            except (AlreadyRunning, CannotOpen) as error:
+            except AlreadyRunning as error:
+                raise EngineAtWork(str(error)) from error
+            except CannotOpen as error:
                 raise CannotStart(str(error)) from error
             except OSError as error:
                 raise CannotStart(f"the store {self.database} cannot be used: {_named(error)}") from error
@@ -242,11 +246,20 @@ class Running(Beside):
             raise CannotStart(damage(self.database, str(outcome.halted)))
         manifests = tuple([path for batch in batches if (path := await self._manifest(store, batch, outcome))])
         overviews = tuple([await store.overview(batch) for batch in batches])
-        troubled = board.troubled or sum(o.states.get(State.CANCELLED, 0) for o in overviews) > cancelled
-        code = _exit_code(outcome, overviews, troubled=bool(troubled))
+        await self._write_for_guests(store, scope, batches, outcome)
+        stopped = sum(o.states.get(State.CANCELLED, 0) for o in overviews) > cancelled
+        troubled = stopped or any(board.troubled[batch.name] for batch in batches)
+        code = exit_code(outcome, overviews, troubled=troubled)
         ended_by = await reached(store, scope, outcome.shortages)
         await self.notify(outcome, overviews, listeners)
         return Finished(outcome=outcome, overviews=overviews, manifests=manifests, exit_code=code, reached=ended_by)
+
+    async def _write_for_guests(self, store: Store, scope: Scope, batches: Sequence[Batch], outcome: Outcome) -> None:
+        """Write the manifests of batches that were taken in: whoever asked for them may have gone."""
+        own = {batch.id for batch in batches}
+        for batch in await store.batches() if len(scope.batches) > len(own) else ():
+            if batch.id in scope.batches and batch.id not in own:
+                await self._manifest(store, batch, outcome)
 
     def _claim_folders(self, tools: Tools, batches: Sequence[Batch]) -> None:
         try:
@@ -294,7 +307,7 @@ class Running(Beside):
         return target
 
 
-def _exit_code(outcome: Outcome, overviews: Sequence[Overview], *, troubled: bool) -> int:
+def exit_code(outcome: Outcome, overviews: Sequence[Overview], *, troubled: bool) -> int:
     """Return the exit code of design.md section 7: the first that applies."""
     if outcome.ending is Ending.DRAINED:
         return 75

@@ -27,6 +27,10 @@ class CannotStart(Exception):
     """The store or the output folder cannot be used (exit code 3)."""
 
 
+class EngineAtWork(CannotStart):
+    """Another process is the engine of the store."""
+
+
 class NotFound(Exception):
     """A batch or job that the user named is not in the store (exit code 2)."""
 

@@ -88,7 +88,7 @@ def _out_of_reach(rows: Sequence[dict[str, Any]], batch: str, again: Again) -> I
         example = f"{harmless(rows[0]['key'])}: {brief(rows[0]['error_message'] or 'no message')}"
         yield _row("held", f"{counted(len(rows), 'job')} paid, with a result out of reach, e.g. {example}")
         yield _row("", f"fetch after a change of settings: {again.line('resume', batch)}")
-        yield _row("", f"give up what was paid:            {again.line('resolve', rows[0]['key'], '--batch', batch, '--give-up')}")
+        yield _row("", f"give up what was paid: {again.line('resolve', rows[0]['key'], '--batch', batch, '--give-up')}")
 
 
 def _uncertain(rows: Sequence[dict[str, Any]], overview: Overview, again: Again) -> Iterator[str]:
@@ -116,7 +116,9 @@ def _ending(finished: Finished, again: Again) -> Iterator[str]:
         yield _row("budget", budget_reached(each, again))
     names = [overview.batch.name for overview in finished.overviews]
     line = again.line("resume", *names) if len(names) == 1 else again.line("resume")
-    if finished.outcome.ending is Ending.DRAINED:
+    if finished.outcome.ending is Ending.DRAINED and finished.followed:
+        yield "no longer followed; the engine at work goes on with it"
+    elif finished.outcome.ending is Ending.DRAINED:
         yield f"stopped in order; go on with: {line}"
     elif finished.outcome.ending is Ending.PAUSED and (finished.outcome.paused or finished.outcome.halted):
         yield f"paused; when the cause is gone: {line}"

@@ -255,7 +255,7 @@ async def cancel(
     where: InPlace = HERE,
     voice: Voiced = ALOUD,
 ) -> int:
-    """Stop jobs that have not been sent.
+    """Stop jobs that have not been sent, and by their names those whose paid result is out of reach.
 
     Parameters
     ----------
@@ -300,7 +300,7 @@ async def resolve(  # noqa: PLR0913 - one option per answer the user may give
     not_charged
         They cost nothing, I looked it up: send them again.
     give_up
-        Let them fail; what they may have cost stays in the books.
+        Let them fail; what they may have cost stays in the books. Also for a job named here whose paid result is out of reach.
     max_cost
         USD that --resubmit may pay again at worst; if all of it may cost more, nothing is changed.
     error

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from orchestrator.cli.words import counted
 
 if TYPE_CHECKING:
+    from orchestrator.app import Follower
     from orchestrator.engine.runtime import Runtime
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -21,7 +22,7 @@ class Stop:
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._heard = 0
-        self._runtime: Runtime | None = None
+        self._runtime: Runtime | Follower | None = None
         self._task: asyncio.Task[object] | None = None
         self._before: dict[signal.Signals, _Handler] = {}
 
@@ -40,8 +41,8 @@ class Stop:
         """Say whether a signal came before anything could be sent."""
         return self._heard > 0 and self._runtime is None
 
-    def watch(self, runtime: "Runtime") -> None:
-        """Let the next signal drain this runtime."""
+    def watch(self, runtime: "Runtime | Follower") -> None:
+        """Let the next signal drain this runtime, or end the following of another one."""
         self._runtime = runtime
 
     def _hear(self) -> None:

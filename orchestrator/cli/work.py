@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from orchestrator.app import App, Begun, Finished, Listeners
+from orchestrator.app import App, Begun, Finished, Followed, Follower, Listeners
 from orchestrator.cli.again import Again
 from orchestrator.cli.closing import closing_words
 from orchestrator.cli.options import Pace, Reach, Reading, Voice, Where
@@ -26,14 +26,14 @@ _REFRESH = 0.25
 """Seconds between two pictures."""
 _MOST_WARNINGS = 20
 
-Work = Callable[[App, Listeners, Begun], Awaitable[Finished]]
+Work = Callable[[App, Listeners, Begun, Followed], Awaitable[Finished]]
 
 
 async def run_file(file: Path, where: Where, voice: Voice, reading: Reading, pace: Pace, reach: Reach) -> int:
     """Work through a batch file and return the exit code."""
 
-    async def work(app: App, listeners: Listeners, begun: Begun) -> Finished:
-        return await app.run(file, listeners, begun)
+    async def work(app: App, listeners: Listeners, begun: Begun, followed: Followed) -> Finished:
+        return await app.run(file, listeners, begun, followed)
 
     return await _reported(work, partial(app_of, where, reading, pace, reach), Again(where=where), voice)
 
@@ -41,7 +41,7 @@ async def run_file(file: Path, where: Where, voice: Voice, reading: Reading, pac
 async def resume(batch: str | None, where: Where, voice: Voice, pace: Pace, reach: Reach) -> int:
     """Go on with one batch or all, and return the exit code."""
 
-    async def work(app: App, listeners: Listeners, begun: Begun) -> Finished:
+    async def work(app: App, listeners: Listeners, begun: Begun, _: Followed) -> Finished:
         return await app.resume(batch, listeners, begun)
 
     return await _reported(work, partial(app_of, where, pace=pace, reach=reach), Again(where=where), voice)
@@ -79,7 +79,8 @@ async def _watched(work: Work, app: App, view: View) -> Finished:
     watch = _Watch(app, view)
     with Stop(view.say) as stop:
         try:
-            return await work(app, [watch.hear], partial(watch.begin, stop))
+            begin = partial(watch.begin, stop)
+            return await work(app, [watch.hear], begin, begin)
         except asyncio.CancelledError:
             if not stop.before_work:
                 raise
@@ -100,10 +101,13 @@ class _Watch:
             self._warn()
         self._view.hear(event)
 
-    def begin(self, stop: Stop, runtime: Runtime, board: Board) -> None:
+    def begin(self, stop: Stop, runtime: Runtime | Follower, board: Board) -> None:
         stop.watch(runtime)
         self._view.begin(board)
-        self._drawing = asyncio.create_task(self._draw())
+        if isinstance(runtime, Follower):
+            self._view.say("an engine is at work on the store: it is asked to take the batch; Ctrl-C only ends the watching")
+        if self._drawing is None:
+            self._drawing = asyncio.create_task(self._draw())
 
     async def end(self) -> None:
         """Stop drawing; an error in it comes out here, after the work is done."""

@@ -27,8 +27,8 @@ class Board:
         """Answers of this run whose cost nobody knows."""
         self.at_stake = Decimal(0)
         """USD at worst of the attempts that came into doubt in this run."""
-        self.troubled = 0
-        """Jobs that failed, expired or came out partial in this run."""
+        self.troubled: Counter[str] = Counter()
+        """Jobs by batch that failed, expired or came out partial in this run."""
         self.paused: dict[str, str] = {}
         """Accounts that stopped, and why."""
         self._rested = 0
@@ -56,7 +56,7 @@ class Board:
         if target in AT_REST and job.state not in AT_REST:
             self._rested += 1
         if target in (State.FAILED, State.EXPIRED):
-            self.troubled += 1
+            self.troubled[job.batch] += 1
 
     def hear(self, event: Event) -> None:
         """Count what is told."""
@@ -69,7 +69,7 @@ class Board:
         elif event.name == "job_uncertain":
             self.at_stake += facts["at_stake"] or 0
         elif event.name == "job_succeeded":
-            self.troubled += bool(facts["partial"])
+            self.troubled[str(event.batch)] += bool(facts["partial"])
         elif event.name == "account_paused":
             self.paused[facts["account"]] = facts["message"]
 

@@ -53,6 +53,10 @@ class Budget:
         self.freed: Callable[[], None] = _nobody_waits
         """Called when what was set aside is worth another try."""
 
+    def keep_within(self, batch: int) -> None:
+        """Take note that a batch, which joins the run, has a budget."""
+        self._capped |= {batch}
+
     @property
     def shortages(self) -> tuple[Shortage, ...]:
         """The budgets that are reached."""

@@ -3,16 +3,16 @@
 import asyncio
 import heapq
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from orchestrator.engine.asking import ask_for_task
 from orchestrator.engine.call_trust import CallTrust
-from orchestrator.engine.desk import Desk
 from orchestrator.engine.inbox import Inbox
 from orchestrator.engine.pulse import wait
+from orchestrator.engine.task_endings import TaskEndings
 from orchestrator.engine.timetable import Sight, Timetable
 from orchestrator.engine.tools import Tools
-from orchestrator.jobs.attempts import Phase
+from orchestrator.engine.watch import Watch
 from orchestrator.jobs.failures import Action, ErrorCode, Failure, Signal, row_of
 from orchestrator.jobs.lifecycle import State
 from orchestrator.jobs.limits import queries_per_minute
@@ -33,26 +33,6 @@ SLOW = 60.0
 _SILENCING = frozenset({ErrorCode.BAD_KEY, ErrorCode.NO_ACCESS, ErrorCode.BAD_CERTIFICATE})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Watch:
-    """One task that is asked for."""
-
-    job: Job
-    unfinished_at: float
-    """Unix seconds at which the task was last known not to be finished."""
-    polls: int = 0
-    failures: int = 0
-    """Failed polls in a row."""
-    missing_since: float | None = None
-    """Monotonic seconds since which the provider does not know the task."""
-    timed: bool = True
-    """Whether it is known since when its provider has worked on it without a pause of ours."""
-    announced: bool = False
-    """Whether it has said when it would be finished."""
-    called: bool = False
-    """Whether its provider has called to say that it ended."""
-
-
 class Poller:
     """The service for all accounts' tasks."""
 
@@ -65,6 +45,7 @@ class Poller:
         self._called: set[int] = set()
         self._admitted: set[int] = set()
         self._timetable = Timetable(tools.random)
+        self._endings = TaskEndings(tools)
         self._trust = CallTrust()
         self._providers: dict[str, TaskProvider] = {}
         self._free = asyncio.Semaphore(AT_ONCE)
@@ -184,7 +165,7 @@ class Poller:
         await self._inbox.take(job, report, answer=answer, unfinished_at=watch.unfinished_at)
 
     async def _still_running(self, watch: Watch, asked_at: float, progress: int | None) -> None:
-        if await self._overdue(watch):
+        if await self._endings.is_overdue(watch.job):
             return
         job, provider = watch.job, self._provider(watch.job)
         began = job.answered_at or asked_at
@@ -219,47 +200,22 @@ class Poller:
             if not await self._given_up(watch):
                 self._schedule(replace(watch, failures=watch.failures + 1), 0.0)
         elif action in (Action.WAIT, Action.FAIL):
-            await self._missing(watch, desk, failure)
+            await self._missing(watch, failure)
         else:
             await self._again(watch, answer.status)
 
-    async def _missing(self, watch: Watch, desk: Desk, failure: Failure) -> None:
+    async def _missing(self, watch: Watch, failure: Failure) -> None:
         """Keep asking for a task its provider does not show; it is paid for, so it never simply fails."""
         now = self._tools.clock.monotonic()
         since = watch.missing_since if watch.missing_since is not None else now
         watch = replace(watch, missing_since=since, polls=watch.polls + 1, failures=watch.failures + 1)
         refetch = watch.job.known_at is not None
         if refetch and now - since > SLOW:
-            await self._lost(watch.job, failure)
+            await self._endings.lose(watch.job, failure)
         elif now - since > MISSING_FOR:
-            await self._doubt(watch.job, Failure(code=ErrorCode.TASK_MISSING, message=failure.message))
-            desk.outstanding.discard(watch.job.id)
-        elif not await self._overdue(watch):
+            await self._endings.hold(watch.job, Failure(code=ErrorCode.TASK_MISSING, message=failure.message))
+        elif not await self._endings.is_overdue(watch.job):
             self._schedule(watch, min(SLOW, wait_after(watch.failures, self._tools.random)))
-
-    async def _lost(self, job: Job, failure: Failure) -> None:
-        """End a job whose links died and whose task is gone, too."""
-        gone = Failure(code=ErrorCode.RESULT_EXPIRED, message=f"its links died and its task is gone: {failure.message}")
-        lost = await self._tools.transitions.lose(job, await self._tools.store.images(job), gone)
-        self._tools.desk(job).outstanding.discard(job.id)
-        self._tools.news.tell_failure(lost, gone)
-
-    async def _overdue(self, watch: Watch) -> bool:
-        """Hold a task that runs beyond its account's deadline; say whether it did."""
-        job, desk = watch.job, self._tools.desk(watch.job)
-        accepted_at = job.answered_at or self._tools.clock.now()
-        if self._tools.clock.now() - accepted_at <= desk.settings.task_deadline:
-            return False
-        limit = round(desk.settings.task_deadline)
-        await self._doubt(
-            job, Failure(code=ErrorCode.TASK_OVERDUE, message=f"the task did not end within {limit} s; its id is kept")
-        )
-        desk.outstanding.discard(job.id)
-        return True
-
-    async def _doubt(self, job: Job, failure: Failure) -> None:
-        doubted = await self._tools.transitions.doubt(job, failure, Phase.ANSWERED, next_at=None)
-        self._tools.news.tell("job_uncertain", doubted, code=failure.code.value, message=failure.message, at_stake=job.cost_worst)
 
     async def _again(self, watch: Watch, signal: Signal | int) -> None:
         self._tools.news.tell("poll_failed", watch.job, signal=str(signal))
@@ -269,7 +225,7 @@ class Poller:
 
     async def _given_up(self, watch: Watch) -> bool:
         """Hold a task about which nothing can be learned until its deadline; one whose links died is asked for on."""
-        return watch.job.known_at is None and await self._overdue(watch)
+        return watch.job.known_at is None and await self._endings.is_overdue(watch.job)
 
     def _provider(self, job: Job) -> TaskProvider:
         identifier = job.spec.provider

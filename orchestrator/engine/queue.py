@@ -6,10 +6,9 @@ Never more than a chunk of each batch is in memory.
 import asyncio
 import heapq
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from types import MappingProxyType
 
 from orchestrator.engine.desk import Desk
 from orchestrator.engine.pulse import wait
@@ -28,8 +27,9 @@ _PASSING = 64
 class Scope:
     """Which jobs a run is about."""
 
-    batches: Sequence[int]
-    weights: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
+    batches: list[int]
+    """Grows when a run takes in another batch."""
+    weights: dict[int, int] = field(default_factory=dict)
     """Batch -> its share of an account beside others; 1 where nothing is said."""
     only: str | None = None
     """Glob of keys."""
@@ -128,6 +128,17 @@ class Queue:
             del self._fresh[batch]
         return job
 
+    def sooner(self, job: Job) -> Job:
+        """Return a job whose wait is over meanwhile, instead of one that is still at hand and then is the next again."""
+        if not self._postponed or self._postponed[0][0] > self._clock.now() or self._budget.holds_back(self._postponed[0][2]):
+            return job
+        self._put_in_front(job)
+        return self._popped()
+
+    def _put_in_front(self, job: Job) -> None:
+        self._fresh.setdefault(job.batch_id, deque()).appendleft(job)
+        self._rounds.give_back(job.batch_id, job.spec.request_n)
+
     def pass_by(self, job: Job, most: int) -> Job | None:
         """Put a job that has to wait back in front, and return one of at most `most` images that may go before it, or None.
 
@@ -140,8 +151,7 @@ class Queue:
         images, _, back, batch = found
         other = self._taken(batch, -back)
         self._rounds.take(batch, images)
-        self._fresh.setdefault(job.batch_id, deque()).appendleft(job)
-        self._rounds.give_back(job.batch_id, job.spec.request_n)
+        self._put_in_front(job)
         return other
 
     def _passing(self, most: int) -> Iterator[tuple[int, int, int, int]]:

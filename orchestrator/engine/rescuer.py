@@ -75,7 +75,7 @@ class Rescuer:
             self._tools.spool.discard(attempt)
         self._seen = await self._tools.store.doubts.last_event()
         await self._tools.transitions.end_impossible_waits(self._batches, LONGEST_WAIT)
-        left = [job async for job in self._left_over()]
+        left = [job async for job in self._left_over(self._batches)]
         for job in sorted(left, key=_urgency):
             await self._try(job)
         await self._remember()
@@ -89,15 +89,20 @@ class Rescuer:
         if self.awaited:
             self._settled.update(await doubts.no_longer(climb.job.attempt_id for *_, climb in self._due))
 
+    async def join(self, batches: Sequence[int]) -> None:
+        """Take up what earlier runs left of batches that are new to this one."""
+        for job in sorted([job async for job in self._left_over(batches)], key=_urgency):
+            await self._try(job)
+
     async def _try(self, job: Job) -> None:
         try:
             await self._take_up(job)
         except Stale:
             self._tools.news.tell("old_news", job, status="taken up")
 
-    async def _left_over(self) -> AsyncIterator[Job]:
+    async def _left_over(self, batches: Sequence[int]) -> AsyncIterator[Job]:
         after = 0
-        while chunk := await self._tools.store.in_state(*_LEFT, batches=self._batches, after=after, limit=_CHUNK):
+        while chunk := await self._tools.store.in_state(*_LEFT, batches=batches, after=after, limit=_CHUNK):
             for job in chunk:
                 yield job
             after = chunk[-1].id

@@ -17,6 +17,7 @@ from orchestrator.engine.callbacks import Callbacks
 from orchestrator.engine.desk import Desk
 from orchestrator.engine.downloader import Downloader
 from orchestrator.engine.extras import Extras
+from orchestrator.engine.guests import Guests
 from orchestrator.engine.inbox import Inbox
 from orchestrator.engine.keeping import Keeper
 from orchestrator.engine.ladder import Ladder
@@ -89,6 +90,7 @@ class Runtime:
         self._callbacks = Callbacks(tools, scope.batches, inbox)
         self._waiting_told = False
         self._keeper = Keeper(tools.store, tools.news, tools.clock, tools.desks.values())
+        self._guests = Guests(tools, scope)
         self._draining = asyncio.Event()
         self._aborting = asyncio.Event()
         self._join(inbox)
@@ -181,6 +183,7 @@ class Runtime:
                 group.create_task(self._downloader.run(group), name="downloader"),
             ]
             try:
+                await self._guests.begin()
                 await self._rescuer.start()
                 services += [group.create_task(each.run(group), name=type(each).__name__) for each in self._after_rescue()]
                 await self._until_the_end()
@@ -211,10 +214,19 @@ class Runtime:
         now = await self._tools.store.version_of_others()
         if now != version:
             self._tools.budget.look_again()
+            await self._take_in()
             await self._rescuer.look_around()
             self._callbacks.wake()
             self._wake_queues()
         return now
+
+    async def _take_in(self) -> None:
+        """Work on what another process has stored and asked for."""
+        before = set(self._scope.batches)
+        if taken := await self._guests.look():
+            await self._rescuer.join([batch for batch in taken if batch not in before])
+            batches, store = self._scope.batches, self._tools.store
+            self._tools.stirring.grow(await store.counts(batches), await store.left(batches))
 
     async def _recount(self) -> None:
         if self._tools.stirring.has_families:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from orchestrator.engine.board import Board
+from orchestrator.jobs.forecast import Left
 from orchestrator.jobs.lifecycle import FINAL, State
 from orchestrator.store.records import Job
 
@@ -24,6 +25,12 @@ class Stirring:
             self.wake()
         elif target is State.PENDING and job.state in (State.RUNNING, State.DOWNLOADING):
             self.wake()
+
+    def grow(self, states: Mapping[State, int], left: Mapping[str, Left]) -> None:
+        """Take the figures of a run that has more to do than before."""
+        self._board.begin(states)
+        self._board.left = dict(left)
+        self.wake()
 
     def recount(self, states: Mapping[State, int]) -> None:
         """Take the figures of the store, where some steps went unheard."""

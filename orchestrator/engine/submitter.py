@@ -58,6 +58,7 @@ class Submitter:
                 job = smaller
             else:
                 await limiter.change(job.spec.request_n)
+                job = self._queue.sooner(job)
 
     def _has_room(self) -> bool:
         if self._desk.paused is not None or not self._desk.has_room:

@@ -178,7 +178,8 @@ async def of_the_store(books: Books) -> AsyncIterator[Finding]:
         yield Finding(kind=Kind.DELETED_ROW, message=message)
     for gap in await books.gaps():
         numbers = ", ".join(map(str, gap.first))
-        yield Finding(kind=Kind.DELETED_ROW, message=f"{gap.missing} rows of {gap.table} are gone, such as number {numbers}")
+        rows = "1 row is gone" if gap.missing == 1 else f"{gap.missing} rows are gone"
+        yield Finding(kind=Kind.DELETED_ROW, message=f"{rows} from {gap.table}, such as number {numbers}")
 
 
 def _differences(story: Story, image: Row, content: Content) -> Iterator[Finding]:

@@ -7,14 +7,11 @@ that is smaller than a window's units refuses early, and its size is learned; a 
 All moments are monotonic seconds that the caller hands in.
 """
 
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-WINDOW = 60.0
-"""Seconds in which providers count."""
-MARGIN = 0.01
-"""Share of a window that is kept clear: requests do not travel equally fast, and two clocks are not one."""
+from orchestrator.jobs.recent import WINDOW, Recent
+
 GROWTH = 0.05
 """Share by which a limit that was only learned is exceeded now and then, to see whether it has grown."""
 MOST_PATIENCE = 32
@@ -23,6 +20,10 @@ _TROUBLE = 0.25
 """Share of the most that was let through in a window, from which down a refusal is not about a limit."""
 _NEARLY = 0.8
 """Share of a learned limit from which on a refusal is about the limit itself, and not about too much at once."""
+_MOST_LOWERED = 8
+"""Times a limit is lowered without a calm window; what still refuses then does not do it for the pace."""
+_LONGEST_STRIDE = 1024
+"""Growth that was never refused, after which there is no limit."""
 _SOON, _ENOUGH = 0.25, 30
 """Share of a window after which so many units that went through between refusals tell the limit."""
 _ROUNDING = 1e-9
@@ -47,9 +48,8 @@ class Meter:
         self.stated = stated
         """What the user, the catalog or the provider says; None where nobody does."""
         self.learned = learned or Learned()
-        self._window, self._span = window, window * (1 + MARGIN)
-        self._log: deque[tuple[float, int]] = deque()
-        self._sum = self._reserved = 0
+        self._window, self._recent = window, Recent(window)
+        self._reserved = 0
         self._level, self._level_at = 0.0, 0.0
         self._refused_at: float | None = None
         self._pressed_since: float | None = None
@@ -60,6 +60,7 @@ class Meter:
         """Units that the provider let through in one window so far, as seen when it refused more."""
         self._patience, self._stride = 2, 1
         self._doubted = False
+        self._lowered, self._deaf_until = 0, float("-inf")
 
     @property
     def limit(self) -> int | None:
@@ -71,9 +72,7 @@ class Meter:
 
     def used(self, now: float) -> int:
         """Return the units sent in the window that ends now."""
-        while self._log and self._log[0][0] + self._span <= now:
-            self._sum -= self._log.popleft()[1]
-        return self._sum
+        return self._recent.used(now)
 
     def free(self, now: float) -> float:
         """Return how many units may go at once; 0 while the limit is not known."""
@@ -134,8 +133,7 @@ class Meter:
 
     def next_room(self, now: float) -> float:
         """Return the seconds until a window has room for something again, however small."""
-        self.used(now)
-        return self._log[0][0] + self._span - now if self.learned.windowed and self._log else float("inf")
+        return self._recent.next_change(now) if self.learned.windowed else float("inf")
 
     def accepted(self) -> None:
         """Note that the provider took a request, so that it does not refuse all."""
@@ -143,12 +141,8 @@ class Meter:
 
     def returned(self, units: int) -> None:
         """Count refused units no more: mostly their provider does not count them either."""
-        for index in range(len(self._log) - 1, -1, -1):
-            if self._log[index][1] == units:
-                del self._log[index]
-                self._sum -= units
-                self._level = max(0.0, self._level - units)
-                return
+        if self._recent.take_back(units):
+            self._level = max(0.0, self._level - units)
 
     def refused(self, units: int, now: float) -> None:
         """Learn from a refusal of `units` that were counted as sent."""
@@ -158,12 +152,13 @@ class Meter:
         if self._before_trial is not None:
             self.learned, self._before_trial = self._before_trial, None
             self._patience, self._stride = min(MOST_PATIENCE, self._patience * 2), 1
-        elif would_be - units <= _TROUBLE * self.most:
-            return  # it lets through next to nothing: it has troubles of its own, which say nothing of its limits
+        elif would_be - units <= _TROUBLE * self.most or now < self._deaf_until:
+            return  # it lets through next to nothing, or refuses at any pace: that says nothing of its limits
         elif limit is None:
             self._find_limit(would_be, now)
         elif would_be > limit:
             self.learned = replace(self.learned, windowed=True)
+            self._patience = min(MOST_PATIENCE, self._patience * 2)
         elif self._is_too_high(would_be, units, now, limit):
             self._lower(would_be, now)
         else:
@@ -173,7 +168,10 @@ class Meter:
 
     def _lower(self, would_be: int, now: float) -> None:
         """Go below a limit that was learned; one that was stated and is not true has to be found."""
-        if self.learned.limit is not None:
+        self._lowered = self._lowered + 1 if self._calm_since is not None and now - self._calm_since < self._window else 1
+        if self._lowered > _MOST_LOWERED:
+            self.learned, self._deaf_until, self._lowered = Learned(), now + MOST_PATIENCE * self._window, 0
+        elif self.learned.limit is not None:
             self.learned = replace(self.learned, limit=max(1, would_be - 1), burst=None)
         else:
             self._doubted, self._pressed_since = True, now
@@ -197,7 +195,7 @@ class Meter:
             self.learned = replace(self.learned, limit=max(1, would_be - 1))
             return
         since = self._pressed_since = now if self._pressed_since is None else self._pressed_since
-        through = sum(counted for at, counted in self._log if at >= since)
+        through = self._recent.since(since)
         if now - since >= self._window or (now - since >= _SOON * self._window and through >= _ENOUGH):
             self.learned = replace(self.learned, limit=max(1, round(through * self._window / (now - since))))
 
@@ -212,46 +210,43 @@ class Meter:
         if limit is None or (self.stated is not None and limit >= self.stated):
             return
         since = self._calm_since = now if self._calm_since is None else self._calm_since
-        if self._before_trial is not None and now - since > self._span:
-            self._before_trial, self._patience, self._stride = None, max(1, self._patience // 2), self._stride * 2
+        if self._before_trial is not None and now - since > self._recent.span:
+            if self.learned.limit != self._before_trial.limit:
+                self._patience, self._stride = max(1, self._patience // 2), self._stride * 2
+            self._before_trial = None
         was_bound = self._bound_at is not None and self._bound_at >= since
         if self._before_trial is None and was_bound and now - since >= self._patience * self._window:
             self._before_trial, self._calm_since = self.learned, now
-            more = limit + self._stride * max(1, int(limit * GROWTH))
-            self.learned = replace(self.learned, windowed=False) if self.learned.windowed else Learned(limit=more)
-            self._level, self._level_at = self._capacity(more), now  # a little more, not a whole bucket at once
+            if self.learned.windowed:
+                self._level, self._level_at = max(self._filled(now, limit), self.used(now)), now  # not a whole bucket at once
+                self.learned = replace(self.learned, windowed=False)
+            elif self._stride > _LONGEST_STRIDE:
+                self.learned = Learned()
+            else:
+                self.learned = Learned(limit=limit + self._stride * max(1, int(limit * GROWTH)))
 
     def _room_at(self, units: int, now: float, limit: int) -> tuple[float, int]:
         """Return when `units` fit into the window, and how many of the present ones are then still counted."""
-        used, at = self.used(now), now
         if self._reserved and self._reserved + units > limit:
-            return now + self._span, 0  # at the latest; the reserved ones have not even left
-        most = max(0, limit - self._reserved - units)
-        for sent_at, counted in self._log:
-            if used <= most:
-                break
-            used -= counted
-            at = sent_at + self._span
-        return at, used
+            return now + self._recent.span, 0  # at the latest; the reserved ones have not even left
+        return self._recent.down_to(max(0, limit - self._reserved - units), now)
 
     def _token_at(self, units: int, now: float, limit: int) -> float:
         """Return when an evenly filled bucket holds `units`; where windows are counted, it matters only if it is a small one."""
         if self.learned.windowed and self.learned.burst is None:
             return now
         over = self._filled(now, limit) + self._reserved + units - max(units, self._capacity(limit))
-        return now + max(0.0, over - _ROUNDING) * self._span / limit
+        return now + max(0.0, over - _ROUNDING) * self._recent.span / limit
 
     def _filled(self, now: float, limit: int) -> float:
         """Return how many units are missing in the bucket."""
-        return max(0.0, self._level - max(0.0, now - self._level_at) * limit / self._span)
+        return max(0.0, self._level - max(0.0, now - self._level_at) * limit / self._recent.span)
 
     def _capacity(self, limit: int) -> float:
         return min(float(limit), self.learned.burst or float(limit))
 
     def _count(self, units: int, at: float) -> None:
-        self.used(at)
-        self._log.append((at, units))
-        self._sum += units
+        self._recent.add(units, at)
         limit = self.limit
         if limit is not None:
             self._level, self._level_at = self._filled(at, limit) + units, at

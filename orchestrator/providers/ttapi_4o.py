@@ -76,7 +76,7 @@ class Ttapi4o:
     first_poll = 5.0
     longest_poll = 15.0
     signing = Signing.NONE
-    endpoint = id
+    endpoint = FirstEndpoint.id
 
     def __init__(self, catalog: Catalog, today: Callable[[], date]) -> None:
         self._first = FirstEndpoint(catalog, today)

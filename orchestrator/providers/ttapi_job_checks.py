@@ -25,7 +25,10 @@ HINTS: Mapping[FieldPath, str] = MappingProxyType(
         ("mask",): "TTAPI's guide gives these jobs no mask; a model of ttapi-edits takes one",
         ("size",): "TTAPI's guide gives this model no size; say the shape in the prompt, or use a model of ttapi-images",
         ("n",): "TTAPI makes one image for each of these jobs; set fan_out: true on the job",
-        ("references",): "TTAPI's guide takes web addresses only; put the file on the web, let it be served (references: served, --public-url), or use a model of ttapi-edits",
+        ("references",): (
+            "TTAPI's guide takes web addresses only; put the file on the web, let it be served "
+            "(references: served, --public-url), or use a model of ttapi-edits"
+        ),
     }
 )
 """Field of a refusal -> what would work, and who says so."""

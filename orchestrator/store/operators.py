@@ -251,11 +251,10 @@ _ABANDON = text(
     """
 )
 _FORGO = text(
-    "UPDATE attempt SET state = 'lost', reason = 'given_up', message = :why, ended_at = :now WHERE id = :id AND state = 'accepted'"
+    "UPDATE attempt SET state = 'lost', reason = 'given_up', message = :why, ended_at = :now "
+    "WHERE id = :id AND state = 'accepted'"
 )
-_FORGO_IMAGES = text(
-    "UPDATE image SET state = 'lost', error = coalesce(error, :why) WHERE attempt_id = :id AND state = 'wanted'"
-)
+_FORGO_IMAGES = text("UPDATE image SET state = 'lost', error = coalesce(error, :why) WHERE attempt_id = :id AND state = 'wanted'")
 _ADOPT = text(
     """
     UPDATE attempt SET state = 'accepted', charged = 'yes', phase = 'answered', remote_id = :remote_id, answered_at = :now

@@ -22,6 +22,7 @@ from orchestrator.store.books import Books
 from orchestrator.store.callbacks import Callbacks
 from orchestrator.store.door import Door, told
 from orchestrator.store.doubts import Doubts
+from orchestrator.store.invitations import Invitations
 from orchestrator.store.loading import Loading
 from orchestrator.store.operators import Operators, Selection
 from orchestrator.store.records import Image, Job
@@ -40,6 +41,7 @@ class Store:
         self.operators = Operators(door, clock)
         self.doubts = Doubts(self._read)
         self.callbacks = Callbacks(door, self._read, clock)
+        self.invitations = Invitations(door, self._read, clock)
 
     @classmethod
     @asynccontextmanager

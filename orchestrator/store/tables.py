@@ -89,6 +89,15 @@ batch = Table(
     Column("booked", Money, nullable=False, server_default="0"),
 )
 
+invitation = Table(
+    "invitation",
+    metadata,
+    Column("batch_id", Integer, ForeignKey("batch.id"), primary_key=True),
+    Column("asked_at", Float, nullable=False),
+    Column("taken_at", Float),
+    Column("declined", Text),
+)
+
 incoming = Table(
     "incoming",
     metadata,

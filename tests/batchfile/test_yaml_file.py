@@ -238,7 +238,7 @@ def test_a_file_without_jobs_cannot_go_on(read: Read, text: str, problem: str) -
     ("text", "problem"),
     [
         ("job: []", "jobs.yaml:3:1: unknown name 'job'; did you mean 'jobs'?"),
-        ("color: 1", "jobs.yaml:3:1: unknown name 'color'; the file has batch, accounts, defaults, budget, weight, silence, jobs"),
+        ("red: 1", "jobs.yaml:3:1: unknown name 'red'; the file has batch, accounts, defaults, budget, weight, silence, jobs"),
         ("jobs: []", "jobs.yaml:3:1: 'jobs' stands twice on the top level; keep one"),
         ("[a]: 1", "jobs.yaml:3:1: a name must be plain text; put text that starts with { or [ in quotes"),
         ("accounts: [a]", "jobs.yaml:3:11: accounts must be a mapping of names to settings; got a list"),

@@ -1,35 +1,139 @@
 """One engine per store, one store per output folder, and one payment per row, however often a batch is run."""
 
+import asyncio
+import json
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from orchestrator.app import CannotStart
+from orchestrator.app import CannotStart, Finished
 from orchestrator.jobs.places import BadInput
 from orchestrator.store.loading import Changed
-from tests.clocks import FastClock
+from tests.clocks import FastClock, JumpingClock
 
-from .bench import Bench, assert_whole, rows
+from .bench import Bench, Row, assert_whole, read_lines, rows
 from .conftest import OpenBench
 from .processes import Engine, until
+
+DEFAULTS = {"model": "gpt-image-2", "size": "1024x1024"}
 
 
 def prompts(bench: Bench) -> list[str | None]:
     return [submission.prompt for submission in bench.simulator.ledger.submissions]
 
 
-async def test_a_second_engine_on_a_store_is_refused_within_a_second_and_sends_nothing(open_bench: OpenBench) -> None:
+async def test_a_second_resume_on_a_store_is_refused_within_a_second_and_sends_nothing(open_bench: OpenBench) -> None:
     bench = await open_bench("openai-images", clock=FastClock(1.0), latency=20.0, account={"concurrency": 2})
     bench.write(rows(5))
     first = await Engine.start(bench, "run")
     await until(lambda: len(bench.accepted()) == 2)
     began = time.monotonic()
-    for second in (bench.run, bench.resume):
-        with pytest.raises(CannotStart, match=rf"process {first.process.pid}\b"):
-            await second()
-    assert time.monotonic() - began < 2 * 1.0
+    with pytest.raises(CannotStart, match=rf"process {first.process.pid}\b"):
+        await bench.resume()
+    assert time.monotonic() - began < 1.0
     assert len(prompts(bench)) == 2
     await first.kill()
+
+
+def another(bench: Bench, jobs: list[Row], name: str = "summer", **top: Any) -> Path:
+    """Write another batch file for the same store."""
+    batch = json.loads(bench.write(jobs).read_text(encoding="utf-8"))
+    file = bench.folder / f"{name}.yaml"
+    file.write_text(json.dumps({**batch, "batch": name, **top}), encoding="utf-8")
+    return file
+
+
+async def beside(bench: Bench, file: Path) -> Finished:
+    """Run a file as a second process would."""
+    return await bench.app().run(file, [], lambda _runtime, _board: None)
+
+
+@pytest.mark.parametrize("provider", ["openai-images", "toapis"])
+async def test_a_second_run_gives_its_batch_to_the_engine_at_work_and_follows_it_to_the_end(
+    open_bench: OpenBench, provider: str
+) -> None:
+    bench = await open_bench(provider, latency=2.0, account={"concurrency": 2, "outstanding": 4})
+    second = another(bench, [{**row, "prompt": f"summer {row['prompt']}"} for row in rows(3)])
+    bench.write(rows(12))
+    first = asyncio.create_task(bench.run())
+    await until(lambda: len(bench.accepted()) >= 2)
+    finished = await beside(bench, second)
+    assert finished.followed
+    assert finished.exit_code == 0
+    assert sum(str(prompt).startswith("summer") for prompt in prompts(bench)) == 3
+    assert len(read_lines(bench.out / "summer" / "manifest.jsonl")) == 3
+    assert not first.done()
+    assert (await first).exit_code == 0
+    assert len(prompts(bench)) == 15
+
+
+async def test_a_batch_from_another_terminal_begins_within_about_a_second(open_bench: OpenBench, clock: JumpingClock) -> None:
+    bench = await open_bench("openai-images", latency=1.0, account={"concurrency": 1})
+    second = another(bench, [{"id": "new", "prompt": "the new one"}])
+    bench.write(rows(20))
+    first = asyncio.create_task(bench.run())
+    await until(lambda: len(bench.accepted()) >= 2)
+    asked_at = clock.monotonic()
+    await beside(bench, second)
+    (new,) = [submission for submission in bench.accepted() if submission.prompt == "the new one"]
+    assert new.monotonic - asked_at <= 4.0
+    await first
+
+
+async def test_the_same_file_from_another_terminal_adds_its_new_rows_to_the_run(open_bench: OpenBench) -> None:
+    bench = await open_bench("openai-images", latency=2.0, account={"concurrency": 1})
+    bench.write(rows(4))
+    first = asyncio.create_task(bench.run())
+    await until(lambda: len(bench.accepted()) >= 1)
+    bench.write(rows(6))
+    finished = await beside(bench, bench.file)
+    assert finished.exit_code == 0
+    assert (await first).exit_code == 0
+    assert len(prompts(bench)) == 6
+
+
+async def test_what_fails_in_the_other_batch_is_the_other_runs_exit_code(open_bench: OpenBench) -> None:
+    bench = await open_bench("openai-images", latency=2.0, account={"concurrency": 1}, fail_containing="summer")
+    second = another(bench, [{"id": "bad", "prompt": "summer that fails"}])
+    bench.write(rows(5))
+    first = asyncio.create_task(bench.run())
+    await until(lambda: len(bench.accepted()) >= 1)
+    assert (await beside(bench, second)).exit_code == 1
+    assert (await first).exit_code == 0
+
+
+async def test_an_engine_that_has_no_such_account_declines_with_exit_code_3(open_bench: OpenBench) -> None:
+    bench = await open_bench("openai-images", latency=2.0, account={"concurrency": 1})
+    other = {"other": {"provider": "openai-images", "base_url": bench.simulator.url_for("openai-images")}}
+    second = another(
+        bench, [{"prompt": "elsewhere", "account": "other"}], accounts=other, defaults=DEFAULTS | {"account": "other"}
+    )
+    bench.write(rows(6))
+    first = asyncio.create_task(bench.run())
+    await until(lambda: len(bench.accepted()) >= 1)
+    with pytest.raises(CannotStart, match="without account other"):
+        await beside(bench, second)
+    await first
+    assert len(prompts(bench)) == 6
+    assert (await beside(bench, second)).exit_code == 0
+
+
+async def test_who_follows_goes_on_when_the_engine_stops(open_bench: OpenBench) -> None:
+    bench = await open_bench("openai-images", latency=2.0, account={"concurrency": 1})
+    second = another(bench, [{**row, "prompt": f"summer {row['prompt']}"} for row in rows(4)])
+    bench.write(rows(20))
+    first = asyncio.create_task(bench.run())
+    await until(lambda: len(bench.accepted()) >= 1)
+    following = asyncio.create_task(beside(bench, second))
+    await until(lambda: any(str(prompt).startswith("summer") for prompt in prompts(bench)))
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    finished = await following
+    assert not finished.followed
+    assert finished.exit_code == 0
+    assert sum(str(prompt).startswith("summer") for prompt in prompts(bench)) == 4
 
 
 async def test_another_store_may_not_write_into_the_output_folder_of_a_batch(open_bench: OpenBench) -> None:

@@ -101,7 +101,7 @@ class Disk:
 
     def _remains(self, path: str, random: Random) -> bytes:
         content = self._durable.get(path, b"")
-        kept = [each for each in self._pending.get(path, []) if random.random() < 0.5]  # noqa: PLR2004 - a coin
+        kept = [each for each in self._pending.get(path, []) if random.random() < 0.5]
         for number, each in enumerate(kept):
             is_torn = number == len(kept) - 1
             content = _applied(content, _torn(each, random) if is_torn else each)

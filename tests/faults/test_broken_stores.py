@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.app import CannotStart
 from orchestrator.store import opening
+from tests.cli.program import program
 from tests.clocks import FastClock
 from tests.engine.bench import Bench, query, rows
 from tests.engine.conftest import OpenBench
@@ -152,6 +153,16 @@ async def test_a_log_with_a_torn_end_loses_nothing_that_was_committed(open_bench
         file.write(b"\xa5" * (PAGE // 2))  # half a frame that was being written, as a power cut leaves it
     await bench.run()
     assert_fair(bench, rows(JOBS), uncertain=range(4))
+
+
+@pytest.mark.parametrize("command", ["status", "export", "resume"])
+async def test_every_command_that_meets_a_smashed_page_says_so_and_exits_with_3(open_bench: OpenBench, command: str) -> None:
+    bench = await finished_in_part(open_bench)
+    smash_page(bench.database)
+    ended = program(command, "--db", str(bench.database), "--out", str(bench.out), cwd=bench.folder)
+    assert ended.code == 3, ended
+    assert ".recover" in ended.err
+    assert "internal error" not in ended.err
 
 
 def test_the_command_says_in_one_line_what_is_wrong_and_exits_with_3(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.jobs.meter import MARGIN, WINDOW, Learned, Meter
+from orchestrator.jobs.meter import Learned, Meter
+from orchestrator.jobs.recent import MARGIN, WINDOW
 from orchestrator.jobs.retry import wait_after
 
 from .limiters import KINDS, Bucket, Counting, Course, FixedWindow, SlidingWindow, ideal
@@ -125,6 +126,23 @@ def test_smaller_jobs_use_what_a_larger_one_has_to_leave_and_do_not_delay_it() -
 
 def test_a_request_larger_than_the_limit_waits_only_until_nothing_else_is_counted() -> None:
     assert Meter(3).wait(5, 0.0) == 0
+
+
+class Moody:
+    """Refuses every third request, at whatever pace they come."""
+
+    def __init__(self) -> None:
+        self._asked = 0
+
+    def takes(self, units: int, now: float) -> bool:
+        del units, now
+        self._asked += 1
+        return self._asked % 3 != 0
+
+
+def test_refusals_that_have_nothing_to_do_with_the_pace_do_not_slow_it_down_for_good() -> None:
+    found = course(Meter(None), Moody(), [1] * 500)
+    assert found.seconds <= 500 * 1.3
 
 
 @settings(max_examples=60, deadline=None)
