@@ -1,17 +1,20 @@
 """Says yes or no: lint, format, types, import floors, tests. `python -m tests` from the checkout; more arguments go to pytest."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PYTHON = [sys.executable, "-m"]
+WORKERS = (os.cpu_count() or 1) + 1
+"""Test processes: many tests wait for other processes and for the disk."""
 CHECKS = [
     [*PYTHON, "ruff", "check", "."],
     [*PYTHON, "ruff", "format", "--check", "."],
     [*PYTHON, "mypy"],
     [str(Path(sys.executable).with_name("lint-imports"))],
-    [*PYTHON, "pytest", "-n", "auto", *sys.argv[1:]],
+    [*PYTHON, "pytest", "-n", str(WORKERS), *sys.argv[1:]],
 ]
 
 

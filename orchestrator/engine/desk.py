@@ -66,7 +66,9 @@ def desk_of(row: AccountRow, clock: Clock, random: Random, *, has_tasks: bool) -
     if row.paused_at is not None:
         limiter.probe()
     elif row.gate_until is not None:
-        limiter.resume(row.gate_until - clock.now(), row.gate_streak)
+        left = row.gate_until - clock.now()
+        if not too_long(left / 2):  # a gate that is closed for days was closed under a clock that was ahead
+            limiter.resume(left, row.gate_streak)
     contacted = row.accepted_at is not None
     return Desk(
         settings=settings,

@@ -4,7 +4,7 @@ Time is virtual: it jumps to whatever is due next, so that a minute costs what h
 
     python -m tests.benchmarks.pacing
     python -m tests.benchmarks.pacing --case polling --case fairness
-    python -m tests.benchmarks.pacing --case stated --real
+    python -m tests.benchmarks.pacing --case stated --work "150 rpm" --kind bucket --real
 """
 
 import argparse
@@ -251,7 +251,12 @@ async def main(chosen: Sequence[str], *, real: bool) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--case", action="append", choices=list(CASES))
+    parser.add_argument("--work", choices=list(WORK), help="only this work, of the cases that have several")
+    parser.add_argument("--kind", choices=list(LIMITERS), help="only this way to count")
     parser.add_argument("--real", action="store_true", help="take real time")
     options = parser.parse_args()
     os.environ.update(KEYS)
+    for table, only in ((WORK, options.work), (LIMITERS, options.kind)):
+        for name in [name for name in table if only is not None and name != only]:
+            del table[name]
     sys.exit(asyncio.run(main(options.case or list(CASES), real=options.real)))

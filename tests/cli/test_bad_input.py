@@ -58,9 +58,9 @@ def test_whoever_reads_events_hears_of_a_batch_that_cannot_run(tmp_path: Path) -
 
 
 def test_a_store_in_use_is_refused_and_its_holder_named(tmp_path: Path) -> None:
-    file = simulated_batch(tmp_path)
+    program("run", simulated_batch(tmp_path), "--limit", "1", cwd=tmp_path)
     with EngineLock(tmp_path / "orchestrator.db"):
-        ended = program("run", file, cwd=tmp_path)
+        ended = program("resume", cwd=tmp_path)
     assert ended.code == 3
     assert len(ended.lines) == 1
     assert "the store is in use by process" in ended.err

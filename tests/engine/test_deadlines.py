@@ -41,7 +41,7 @@ async def test_links_that_died_are_asked_for_again_and_nothing_is_lost(open_benc
 async def test_submission_holds_back_so_that_no_result_gets_half_its_life_old(open_bench: OpenBench) -> None:
     bench = await open_bench(
         "openai-images",
-        clock=FastClock(10.0),
+        clock=FastClock(6.0),
         account={"url_lifetime": "20s", "concurrency": 8},
         result="url",
         url_life=20,
