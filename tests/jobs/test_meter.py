@@ -43,6 +43,7 @@ def course(meter: Meter, provider: Counting, jobs: Sequence[int]) -> Course:
             found.refusals.append(now)
             meter.refused(units, now + TRAVEL)
             now += TRAVEL + wait_after(streak, random)
+        meter.answered(units)
     return found
 
 
@@ -126,6 +127,25 @@ def test_smaller_jobs_use_what_a_larger_one_has_to_leave_and_do_not_delay_it() -
 
 def test_a_request_larger_than_the_limit_waits_only_until_nothing_else_is_counted() -> None:
     assert Meter(3).wait(5, 0.0) == 0
+
+
+def test_a_first_burst_of_which_most_is_refused_does_not_pass_for_what_is_allowed() -> None:
+    meter = Meter(None)
+    for _ in range(60):
+        meter.reserve(1)
+        meter.sent(1, 0.0)
+    for _ in range(55):
+        meter.returned(1)
+        meter.answered(1)
+    for _ in range(5):
+        meter.accepted()
+        meter.answered(1)
+    for at in (1.0, 4.0):
+        meter.reserve(1)
+        meter.sent(1, at)
+        meter.refused(1, at)
+        meter.answered(1)
+    assert meter.limit == 5
 
 
 class Moody:
