@@ -77,9 +77,7 @@ class Callbacks:
     async def waiting(self, batches: Sequence[int], *, limit: int) -> list[Call]:
         """Return the calls about jobs of these batches that nobody has looked into, the oldest first."""
         rows = await self._rows(_WAITING, batches=list(batches), limit=limit)
-        return [
-            Call(digest=row.digest, job_id=row.job_id, attempt_id=row.attempt_id, remote_id=row.remote_id) for row in rows
-        ]
+        return [Call(digest=row.digest, job_id=row.job_id, attempt_id=row.attempt_id, remote_id=row.remote_id) for row in rows]
 
     async def handled(self, call: Call) -> None:
         """Note that a call was looked into."""
