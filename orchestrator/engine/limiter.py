@@ -157,6 +157,9 @@ class Limiter:
         if permit.sent_at is None:
             self.requests.cancel(1)
             self.images.cancel(permit.images)
+        else:
+            self.requests.answered(1)
+            self.images.answered(permit.images)
         self._in_flight -= 1
         self._woken.set()
 

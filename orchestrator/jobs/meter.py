@@ -49,7 +49,7 @@ class Meter:
         """What the user, the catalog or the provider says; None where nobody does."""
         self.learned = learned or Learned()
         self._window, self._recent = window, Recent(window)
-        self._reserved = 0
+        self._reserved = self._unanswered = 0
         self._level, self._level_at = 0.0, 0.0
         self._refused_at: float | None = None
         self._pressed_since: float | None = None
@@ -93,7 +93,12 @@ class Meter:
     def sent(self, units: int, now: float) -> None:
         """Count reserved units from now on, when they leave: a reservation may have waited long."""
         self._reserved -= units
+        self._unanswered += units
         self._count(units, now)
+
+    def answered(self, units: int) -> None:
+        """Note that units which were sent are in the air no more, whatever came of them."""
+        self._unanswered -= units
 
     def cancel(self, units: int) -> None:
         """Give reserved units back."""
@@ -148,7 +153,7 @@ class Meter:
         """Learn from a refusal of `units` that were counted as sent."""
         self.returned(units)
         limit, would_be = self.limit, self.used(now) + units
-        self.most = max(self.most, would_be - units)
+        self.most = max(self.most, would_be - self._unanswered)
         if self._before_trial is not None:
             self.learned, self._before_trial = self._before_trial, None
             self._patience, self._stride = min(MOST_PATIENCE, self._patience * 2), 1
