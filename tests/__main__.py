@@ -14,7 +14,7 @@ CHECKS = [
     [*PYTHON, "ruff", "format", "--check", "."],
     [*PYTHON, "mypy"],
     [str(Path(sys.executable).with_name("lint-imports"))],
-    [*PYTHON, "pytest", "-n", str(WORKERS), *sys.argv[1:]],
+    [*PYTHON, "pytest", "-n", str(WORKERS), "--dist", "worksteal", *sys.argv[1:]],
 ]
 
 

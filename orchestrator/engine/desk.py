@@ -35,6 +35,8 @@ class Desk:
     """Jobs that are somewhere between claim and the end of their submission."""
     lessons: Lessons = field(default_factory=Lessons)
     """What an earlier run has learned, and this one of its tasks."""
+    lag: float = 0.0
+    """Seconds from the end of a task until it is known, of late."""
     has_seen_tasks: bool = False
     """Whether something was learned of tasks since it was kept last."""
 

@@ -7,6 +7,9 @@ from orchestrator.engine.desk import Desk
 from orchestrator.jobs.clock import Clock
 from orchestrator.jobs.forecast import Binding, Forecast, Left, Terms, forecast
 
+_SLOWEST = 0.9
+"""Share of tasks that are quicker than those a run waits for at its end."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ahead:
@@ -70,6 +73,7 @@ def terms_of(desk: Desk, now: float) -> Terms | None:
     means = [mean for latency in desk.lessons.latencies.values() if (mean := latency.mean()) is not None]
     if desk.has_tasks and not means:
         return None
+    slowest = [latency.quantile(_SLOWEST) or 0.0 for latency in desk.lessons.latencies.values()]
     return Terms(
         ipm=limiter.images.limit,
         rpm=limiter.requests.limit,
@@ -78,5 +82,6 @@ def terms_of(desk: Desk, now: float) -> Terms | None:
         concurrency=desk.settings.concurrency,
         outstanding=desk.settings.outstanding if desk.has_tasks else None,
         answer=answer,
-        task=max(means) if desk.has_tasks else 0.0,
+        task=max(means) + desk.lag if desk.has_tasks else 0.0,
+        last=max(slowest) + desk.lag if desk.has_tasks else 0.0,
     )

@@ -30,6 +30,9 @@ MISSING_FOR = 900.0
 SLOW = 60.0
 """Seconds between polls of a task that cannot be seen."""
 
+_HALF = 0.5
+"""Seconds that whole seconds of a provider fall short of its clock on average."""
+
 _SILENCING = frozenset({ErrorCode.BAD_KEY, ErrorCode.NO_ACCESS, ErrorCode.BAD_CERTIFICATE})
 
 
@@ -180,8 +183,10 @@ class Poller:
         """Take note of how long a task took, where no pause of ours lies in between."""
         job = watch.job
         if watch.timed and job.answered_at is not None:
-            took = report.completed_at - job.answered_at if report.completed_at is not None else None
             before, age = watch.unfinished_at - job.answered_at, asked_at - job.answered_at
+            took = None
+            if (ended := report.completed_at) is not None:
+                took = min(age, ended + (_HALF if ended == int(ended) else 0.0) - job.answered_at)
             self._timetable.ended(job, self._tools.desk(job), before=before, age=age, took=took)
 
     async def _refused(self, watch: Watch, answer: Answer) -> None:

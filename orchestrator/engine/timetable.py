@@ -20,6 +20,8 @@ LEAST = 1.0
 _BELIEVED = range(5, 100)
 """Percent that are believed: 1 % says too little to reckon with."""
 _JITTER = 0.02
+_RECENT = 0.1
+"""Share of the latest task in averages over tasks."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,10 +74,10 @@ class Timetable:
     def ended(self, job: Job, desk: Desk, *, before: float, age: float, took: float | None) -> None:
         """Learn from a task that was running at the age `before` and was finished at `age`; `took` is what its provider says."""
         desk.has_seen_tasks = True
-        if took is not None and before <= took <= age:
-            self._latency(job, desk).finished(before, took, exact=True)
-        else:
-            self._latency(job, desk).finished(before, age)
+        is_exact = took is not None and before <= took <= age
+        end = took if is_exact and took is not None else age
+        self._latency(job, desk).finished(before, end, exact=is_exact)
+        desk.lag += _RECENT * ((age - end if is_exact else (age - before) / 2) - desk.lag)
 
     def _reports(self, job: Job) -> bool:
         return (job.account, job.spec.model) in self._reporting

@@ -43,7 +43,9 @@ class Terms:
     answer: float
     """Seconds until a paid request is answered."""
     task: float = 0.0
-    """Seconds from then until its task has finished."""
+    """Seconds from then until its task is known to have finished, on average."""
+    last: float = 0.0
+    """Seconds that the slowest of the tasks take that are out together at the end."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,4 +72,4 @@ def forecast(left: Left, terms: Terms) -> Forecast:
     """Return how long an account needs: what binds most lets the last one go, which then takes its own time."""
     found = spans(left, terms)
     binding = max(found, key=lambda each: found[each])
-    return Forecast(seconds=found[binding] + terms.answer + terms.task, binding=binding)
+    return Forecast(seconds=found[binding] + terms.answer + max(terms.task, terms.last), binding=binding)

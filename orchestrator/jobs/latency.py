@@ -28,6 +28,8 @@ _TAIL = 0.97
 _LEAST_STEP = 1.03
 _LATE = 1.01
 """How far beyond the announced end a task is asked for."""
+_LONGER = 0.3
+"""Share of their age that tasks take longer on average which are older than any that has finished."""
 _SURE = 1.001
 """Ratio of two ages that are taken for one."""
 _DOUBT = 0.1
@@ -99,9 +101,11 @@ class Latency:
             return None
         left, total, age = 1.0, 0.0, 0.0
         for bin_ in self._seen():
-            total += left * (RATIO**bin_ - age)
-            left, age = left * math.exp(-self._rate(bin_)), RATIO**bin_
-        return total + left * age
+            begins, ends, rate = RATIO**bin_, RATIO ** (bin_ + 1), self._rate(bin_)
+            share = 1.0 - math.exp(-rate)
+            total += left * (begins - age) + left * (ends - begins) * share / rate
+            left, age = left * (1.0 - share), ends
+        return total + left * age * _LONGER
 
     def finished_by(self, age: float) -> float:
         """Return the share of tasks that is finished at that age (seconds), as far as is known."""

@@ -29,6 +29,15 @@ def test_quantiles_are_those_of_the_tasks_seen(share: float, seconds: float) -> 
     assert found == pytest.approx(seconds, rel=0.12)
 
 
+def test_the_mean_is_that_of_the_tasks_seen() -> None:
+    assert learned(Random(3)).mean() == pytest.approx(MEDIAN * exp(SIGMA**2 / 2), rel=0.1)
+    alike = Latency()
+    for _ in range(12):
+        alike.still_running(0.0, 19.0)
+        alike.finished(19.0, 20.0)
+    assert alike.mean() == pytest.approx(20.0, rel=0.08)
+
+
 def test_the_quick_ones_do_not_pass_for_all() -> None:
     """Of a hundred tasks begun together the first ten are back: the others are not forgotten."""
     random, latency = Random(3), Latency()
