@@ -225,12 +225,7 @@ class Submission:
         """Act on a proven no: nothing was charged."""
         if action is Action.FAIL:
             self._desk.limiter.succeeded(self._permit)
-            end = AttemptEnd(state=AttemptState.REFUSED, charged=Charged.NO, phase=sent.phase, failure=failure)
-            job = await self._tools.transitions.refuse(job, end, failure)
-            self._tools.news.tell_failure(job, failure)
-            return job
-        if action is Action.AGAIN and sent.answer is not None and job.tries + 1 >= MOST_TRIES:
-            return await self._settle(job, sent, Action.FAIL, failure)
+            return await self._refuse(job, sent, failure)
         if action is Action.PAUSE or too_long(failure.retry_after) or self._desk.limiter.stuck_for > LONGEST_STANDSTILL:
             await self._tools.pause(self._desk, failure)
             state = AttemptState.REFUSED if sent.answer else AttemptState.NOT_SENT
@@ -242,8 +237,21 @@ class Submission:
         if sent.answer is None:
             self._desk.limiter.unreachable(self._permit)
             return await self._postpone(job, failure, AttemptState.NOT_SENT, sent.phase, tries=job.tries, throttles=throttles)
+        return await self._try_again(job, sent, failure, throttles)
+
+    async def _try_again(self, job: Job, sent: Sent, failure: Failure, throttles: int) -> Job:
+        """Postpone a job after a free error. A provider that is away is no fault of the job that happens to probe it."""
         self._desk.limiter.troubled(self._permit)
-        return await self._postpone(job, failure, AttemptState.REFUSED, sent.phase, tries=job.tries + 1, throttles=throttles)
+        tries = job.tries if self._desk.limiter.is_away else job.tries + 1
+        if tries >= MOST_TRIES:
+            return await self._refuse(job, sent, failure)
+        return await self._postpone(job, failure, AttemptState.REFUSED, sent.phase, tries=tries, throttles=throttles)
+
+    async def _refuse(self, job: Job, sent: Sent, failure: Failure) -> Job:
+        end = AttemptEnd(state=AttemptState.REFUSED, charged=Charged.NO, phase=sent.phase, failure=failure)
+        job = await self._tools.transitions.refuse(job, end, failure)
+        self._tools.news.tell_failure(job, failure)
+        return job
 
     def _close_gate(self, failure: Failure, sent: Sent) -> None:
         if failure.code is ErrorCode.UNAVAILABLE:

@@ -87,6 +87,11 @@ class Limiter:
         return 0.0 if self._closed_since is None else self._clock.monotonic() - self._closed_since
 
     @property
+    def is_away(self) -> bool:
+        """Whether so many requests failed in a row that the provider is only probed."""
+        return self._failures >= BREAKER
+
+    @property
     def slots(self) -> int:
         """Requests that may be in flight now."""
         quiet = int((self._clock.monotonic() - self._changed_slots_at) / QUIET_PERIOD)
@@ -220,7 +225,7 @@ class Limiter:
     def troubled(self, permit: Permit) -> None:
         """Note an error or a lost answer; alone it says nothing about the next request, but many in a row do."""
         self._failures += 1
-        if self._failures >= BREAKER:
+        if self.is_away:
             self._close(permit, None)
 
     def _learn(self, permit: Permit, about: Complaint, now: float) -> None:
@@ -251,6 +256,6 @@ class Limiter:
         self._returning = 1
 
     def _wait(self, retry_after: float | None) -> float:
-        if self._failures < BREAKER:
+        if not self.is_away:
             return wait_after(self._streak, self._random, retry_after)
         return max(PROBE_PAUSE * self._random.uniform(1.0, _PROBE_JITTER), retry_after or 0.0)

@@ -24,11 +24,12 @@ PROBES = AWAY / 30.0 + 1
 async def during_an_outage(bench: Bench, clock: JumpingClock, spoil: Spoil, jobs: int) -> tuple[Gateway, float, float]:
     """Run a batch at a gateway that spoils every paid request for a while; return it, and when it was over and work went on."""
     resumed: list[float] = []
+    patience = 0.3 if spoil is silence else 10.0  # real seconds: short only where an answer never comes
     async with Gateway(upstream=bench.simulator.url_for(bench.provider), stage=SUBMIT, spoil=spoil, times=ENDLESS) as gateway:
         bench.account = {
             **bench.account,
             "base_url": gateway.base_url,
-            "timeouts": {"submit_task": 0.3, "submit_synchronous": 0.3},
+            "timeouts": {"submit_task": patience, "submit_synchronous": patience},
         }
 
         async def come_back() -> float:
@@ -43,17 +44,14 @@ async def during_an_outage(bench: Bench, clock: JumpingClock, spoil: Spoil, jobs
         return gateway, await back, resumed[0]
 
 
-_EATS_TRIES = pytest.mark.xfail(reason="since accounts are paced, a 521 that lasts for minutes uses up the tries of some jobs")
-
-
-@pytest.mark.parametrize("spoil", [status(503), pytest.param(status(521), marks=_EATS_TRIES)], ids=["503", "521"])
+@pytest.mark.parametrize("spoil", [status(503), status(521)], ids=["503", "521"])
 @pytest.mark.parametrize("provider", BOTH)
 async def test_a_provider_that_says_no_for_minutes_is_probed_twice_a_minute(
     open_bench: OpenBench, clock: JumpingClock, provider: str, spoil: Spoil
 ) -> None:
     bench = await open_bench(provider)
     gateway, back, resumed = await during_an_outage(bench, clock, spoil, 20)
-    assert gateway.seen[SUBMIT] <= 20 + 2 * SLOTS + 5 + PROBES  # all slots may knock when the doors open and when they close
+    assert gateway.seen[SUBMIT] <= 20 + SLOTS + 5 + PROBES
     assert resumed - back <= 35.0
     assert_all_done(bench, rows(20))
 
@@ -63,7 +61,7 @@ async def test_an_outage_that_leaves_doubt_leaves_little_of_it(open_bench: OpenB
     bench = await open_bench("openai-images")
     _, back, resumed = await during_an_outage(bench, clock, spoil, 40)
     held = assert_fair(bench, rows(40), uncertain=range(1, SLOTS + 5 + int(PROBES) + 1))
-    assert resumed - back <= 45.0  # a probe that was sent before the end may still wait for its answer
+    assert resumed - back <= 60.0  # a probe sent before the end may still wait for its answer, and virtual time jumps meanwhile
     assert len([row for row in bench.manifest() if row["state"] == "succeeded"]) == 40 - len(held)
 
 
