@@ -151,12 +151,13 @@ _JOIN = text(
     INSERT INTO parent (child_id, slot, parent_id, role, image_index)
     SELECT child.id, json_extract(edge.value, '$.slot'), one.id, json_extract(edge.value, '$.role'),
         json_extract(edge.value, '$.image')
-    FROM incoming AS i, json_each(i.spec, '$.parents') AS edge
-    JOIN job AS child ON child.batch_id = :batch AND child.key = i.key
-    JOIN job AS one ON one.batch_id = :batch AND one.key = json_extract(edge.value, '$.job')
+    FROM incoming AS i CROSS JOIN json_each(i.spec, '$.parents') AS edge
+    CROSS JOIN job AS child ON child.batch_id = :batch AND child.key = i.key
+    CROSS JOIN job AS one ON one.batch_id = :batch AND one.key = json_extract(edge.value, '$.job')
     WHERE i.load = :load AND NOT EXISTS (SELECT 1 FROM parent WHERE parent.child_id = child.id)
     """
 )
+"""CROSS keeps SQLite to this order: another one compares every job of the batch with every row of the file."""
 _FORGET_REPLACED = text(
     """
     DELETE FROM parent WHERE child_id IN (
