@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from orchestrator.jobs.clock import Clock
 from orchestrator.store import tables
 
-SCHEMA = "0003"
+SCHEMA = "0004"
 """The revision of `migrations/` that this code was written for; a test compares it with the newest one there."""
 
 _VERSION_TABLE = "alembic_version"

@@ -158,7 +158,11 @@ job = Table(
     CheckConstraint(f"({is_any('state', sorted(FINAL))}) = (finished_at IS NOT NULL)", name="final_has_an_end"),
     CheckConstraint("n >= 1", name="n_positive"),
 )
-Index("ix_job_claim", job.c.account, job.c.priority.desc(), job.c.id, sqlite_where=text("state = 'pending' AND next_at IS NULL"))
+Index(
+    "ix_job_claim",
+    *(job.c.account, job.c.batch_id, job.c.priority.desc(), job.c.id),
+    sqlite_where=text("state = 'pending' AND next_at IS NULL"),
+)
 Index("ix_job_postponed", job.c.next_at, sqlite_where=text("state = 'pending' AND next_at IS NOT NULL"))
 Index("ix_job_in_flight", job.c.state, job.c.deadline, sqlite_where=text(f"state IN ({quoted(IN_FLIGHT)})"))
 Index("ix_job_batch_id_state", job.c.batch_id, job.c.state)
