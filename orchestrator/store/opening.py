@@ -1,5 +1,6 @@
 """Opening the one file: private, migrated, durable, and refused when it is not ours to touch."""
 
+import asyncio
 import os
 import sqlite3
 import stat
@@ -18,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from orchestrator.jobs.clock import Clock
 from orchestrator.store import tables
+from orchestrator.store.backup import keep_copy
 
 SCHEMA = "0004"
 """The revision of `migrations/` that this code was written for; a test compares it with the newest one there."""
@@ -120,11 +122,11 @@ async def driver_of(connection: AsyncConnection) -> aiosqlite.Connection:
     return driver
 
 
-async def prepare(connection: AsyncConnection, clock: Clock) -> str:
+async def prepare(connection: AsyncConnection, path: Path, clock: Clock) -> str:
     """Bring the schema up to date inside one transaction and return the store's id; raise `CannotOpen`."""
     try:
         async with connection.begin():
-            await _migrate(connection)
+            await _migrate(connection, path)
             return await _identity(connection, clock)
     except (DatabaseError, sqlite3.DatabaseError) as error:
         raise CannotOpen(_explained(error)) from error
@@ -158,13 +160,26 @@ def damage(path: Path, reason: str) -> str:
     return f"the store {path} cannot be trusted any more ({reason}); check it with PRAGMA integrity_check; {RESCUE}"
 
 
-async def _migrate(connection: AsyncConnection) -> None:
+async def _migrate(connection: AsyncConnection, path: Path) -> None:
     found = await _revision(connection)
     if found == SCHEMA:
         return
     if found is not None and found > SCHEMA:
         raise CannotOpen(f"the store has schema {found}, this program knows up to {SCHEMA}: use a newer version of it")
+    if found is not None:
+        await _keep_copy(path, found)
     await connection.run_sync(_upgrade)
+
+
+async def _keep_copy(path: Path, schema: str) -> None:
+    """Keep what the older program can read, under the lock that the migration holds already."""
+    try:
+        await asyncio.to_thread(keep_copy, path, schema)
+    except (OSError, sqlite3.Error) as error:
+        raise CannotOpen(
+            f"the store {path} has the older schema {schema}, and no copy of it could be kept beside it ({error}); "
+            "nothing was changed"
+        ) from error
 
 
 async def _revision(connection: AsyncConnection) -> str | None:

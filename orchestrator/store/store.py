@@ -52,7 +52,7 @@ class Store:
         writer, reader = opening.engine_of(path, writes=True), opening.engine_of(path, writes=False)
         try:
             async with opening.connected(writer) as connection:
-                store_id = await opening.prepare(connection, clock)
+                store_id = await opening.prepare(connection, path, clock)
                 door = Door(connection, await opening.driver_of(connection))
                 try:
                     yield cls(path, store_id, door, reader, clock)
