@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
-from orchestrator.app.setup import Setup, make_private_folder
+from orchestrator.app import descriptors
+from orchestrator.app.setup import CannotStart, Setup, make_private_folder
 from orchestrator.config import keys_of
 from orchestrator.engine.board import Board
 from orchestrator.engine.brake import Brake
@@ -17,9 +18,9 @@ from orchestrator.engine.news import Listener, News
 from orchestrator.engine.pulse import Pulse
 from orchestrator.engine.queue import Scope
 from orchestrator.engine.stirring import Stirring
-from orchestrator.engine.tools import Tools
+from orchestrator.engine.tools import AT_ONCE, Tools
 from orchestrator.jobs.accounts import SIMULATOR, AccountSettings
-from orchestrator.jobs.places import BadInput, Problem
+from orchestrator.jobs.places import BadInput, Problem, Severity
 from orchestrator.jobs.recent import WINDOW
 from orchestrator.jobs.secrets import Redactor, Secret
 from orchestrator.providers.base import Shape
@@ -50,6 +51,7 @@ async def assemble(  # noqa: PLR0913 - what a run is put together from
     """
     used = await store.accounts_of(scope.batches)
     rows = {name: row for name, row in (await store.accounts()).items() if name in used}
+    room = _room(setup, rows)
     keys = _keys(setup, rows)
     spool = Spool(setup.spool_folder)
     results = Results(setup.out, spool, pool)
@@ -57,7 +59,7 @@ async def assemble(  # noqa: PLR0913 - what a run is put together from
     if lifts_pauses:
         for name in rows:
             await store.lift_pause(name)
-    desks = await _desks(setup, stack, store, rows)
+    desks = await _desks(setup, stack, store, rows if room is None else _within(room, rows))
     pulse = Pulse(setup.clock)
     redact = Redactor(keys.values())
     stirring = Stirring(board)
@@ -84,8 +86,34 @@ async def assemble(  # noqa: PLR0913 - what a run is put together from
         out=setup.out,
         redact=redact,
         callback_paths=callback_paths,
+        at_once=AT_ONCE if room is None else min(room, AT_ONCE),
         worker=f"{socket.gethostname()}:{os.getpid()}",
     )
+
+
+def _room(setup: Setup, rows: Mapping[str, AccountRow]) -> int | None:
+    """Return how many requests of each kind this process has files for, None without a limit; a warning says when it is few."""
+    files = descriptors.allowed()
+    if files is None:
+        return None
+    try:
+        room = descriptors.at_once(files, simulated=any(row.settings.base_url == SIMULATOR for row in rows.values()))
+    except descriptors.TooFewFiles as error:
+        raise CannotStart(str(error)) from None
+    wanted = sum(row.settings.concurrency for row in rows.values())
+    if room < wanted:
+        setup.problems.add(
+            f"this process may open {files} files: no more than {max(room, len(rows))} of its paid requests are in flight "
+            f"at a time, instead of {wanted}; `ulimit -n {descriptors.WANTED}` allows more",
+            severity=Severity.WARNING,
+        )
+    return room
+
+
+def _within(room: int, rows: Mapping[str, AccountRow]) -> dict[str, AccountRow]:
+    """Return the accounts with as many slots as there are files for."""
+    slots = descriptors.shared({name: row.settings.concurrency for name, row in rows.items()}, room)
+    return {name: replace(row, settings=replace(row.settings, concurrency=slots[name])) for name, row in rows.items()}
 
 
 def _keys(setup: Setup, rows: Mapping[str, AccountRow]) -> dict[str, Secret]:

@@ -12,8 +12,6 @@ from orchestrator.jobs.retry import wait_after
 from orchestrator.store.callbacks import Call
 from orchestrator.store.records import Job
 
-AT_ONCE = 64
-"""Calls that are looked into at a time."""
 _TRIES = 5
 """Times a provider is asked; what it has not shown by then is asked of it at the next start."""
 _CHUNK = 500
@@ -31,7 +29,7 @@ class Callbacks:
         self._taken: set[str] = set()
         self._busy = 0
         self._loaded = False
-        self._free = asyncio.Semaphore(AT_ONCE)
+        self._free = asyncio.Semaphore(tools.at_once)
         self._woken = asyncio.Event()
 
     @property

@@ -15,8 +15,6 @@ from orchestrator.jobs.retry import wait_after
 from orchestrator.store.door import Stale
 from orchestrator.store.records import Delivery, Image, Job
 
-SLOTS = 64
-"""Jobs whose results are fetched at once."""
 _FOREVER = float("inf")
 
 
@@ -56,7 +54,7 @@ class Downloader:
         """Fetch until cancelled; each job's results are a task of `group`."""
         while True:
             self._promote()
-            if self._ready and len(self._busy) < SLOTS:
+            if self._ready and len(self._busy) < self._tools.at_once:
                 _, _, job, images = heapq.heappop(self._ready)
                 self._busy.add(job.id)
                 group.create_task(self._serve(job, images), name=f"download {job.key}")

@@ -23,8 +23,6 @@ from orchestrator.store.door import Stale
 from orchestrator.store.records import Job
 from orchestrator.transport.messages import Answer, Unanswered, Unreadable, Unsent
 
-AT_ONCE = 64
-"""Polls in flight at most."""
 MISSING_FOR = 900.0
 """Seconds a task may be unknown to its provider before it is held: replicas lag, and it is paid for."""
 SLOW = 60.0
@@ -51,7 +49,7 @@ class Poller:
         self._endings = TaskEndings(tools)
         self._trust = CallTrust()
         self._providers: dict[str, TaskProvider] = {}
-        self._free = asyncio.Semaphore(AT_ONCE)
+        self._free = asyncio.Semaphore(tools.at_once)
         self._woken = asyncio.Event()
 
     @property

@@ -22,8 +22,6 @@ from orchestrator.jobs.lifecycle import State
 from orchestrator.store.door import Stale
 from orchestrator.store.records import Job
 
-AT_ONCE = 64
-"""Steps of the ladder under way at most."""
 REMEMBERED = 7 * 86400.0
 """Seconds for which a task of an attempt that was left behind is looked for, once at every start."""
 LONGEST_WAIT = 2 * 3600.0
@@ -43,7 +41,7 @@ class Rescuer:
         self._due: list[tuple[float, int, int, Climb]] = []
         self._number = 0
         self._climbing: set[int] = set()
-        self._free = asyncio.Semaphore(AT_ONCE)
+        self._free = asyncio.Semaphore(tools.at_once)
         self._woken = asyncio.Event()
         self._seen = 0
         self._settled: set[str] = set()

@@ -24,6 +24,9 @@ from orchestrator.store.store import Store
 from orchestrator.transport.client import Transport
 from orchestrator.transport.files import Files
 
+AT_ONCE = 64
+"""Looks, downloads and steps of the ladder that are under way at most, of each kind."""
+
 
 class Providers(Protocol):
     """Where adapters are found."""
@@ -56,6 +59,8 @@ class Tools:
     redact: Redactor
     callback_paths: CallbackPaths
     """Where providers are told to call."""
+    at_once: int = AT_ONCE
+    """What of `AT_ONCE` this process has files for."""
     worker: str
     """Who writes the attempts, for the history."""
 
