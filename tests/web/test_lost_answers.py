@@ -46,17 +46,29 @@ async def test_with_calls_lost_too_exactly_those_stay_that_only_a_call_could_cle
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("number", [60, pytest.param(500, marks=pytest.mark.long)])
 @pytest.mark.parametrize("provider", ["ttapi-4o", "toapis"])
 async def test_nearly_all_tasks_are_ready_through_their_call_and_asked_for_once_more_at_most(
-    open_bench: OpenBench, provider: str
+    open_bench: OpenBench, provider: str, number: int
 ) -> None:
     bench = await open_bench(provider, webhook_secret=SECRET, duration=15.0, jitter=0.6)
-    assert (await run(bench, jobs(60))).exit_code == 0
+    assert (await run(bench, jobs(number))).exit_code == 0
     ends = [poll for poll in bench.simulator.ledger.polls if poll.status in ("SUCCESS", "completed")]
     called_at = {call.task_id: call.at for call in bench.simulator.ledger.calls}
     through_call = [poll for poll in ends if 0 <= poll.at - called_at.get(poll.task_id, 1e12) <= 1.0]
-    assert len({poll.task_id for poll in through_call}) >= 57, "95 of 100"
+    assert len({poll.task_id for poll in through_call}) >= 0.95 * number
     assert max(fetches(bench).values()) <= 2
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("provider", ["ttapi-4o", "toapis"])
+async def test_many_tasks_finish_though_every_call_is_lost(open_bench: OpenBench, provider: str) -> None:
+    bench = await open_bench(provider, webhook_secret=SECRET, duration=15.0, jitter=0.6, lost_call_rate=1.0)
+    assert (await run(bench, jobs(500))).exit_code == 0
+    assert not bench.simulator.ledger.calls
+    assert_paid_once(bench)
 
 
 @pytest.fixture
