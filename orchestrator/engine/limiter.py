@@ -130,6 +130,12 @@ class Limiter:
             return 0
         return self.images.spare(images, now)
 
+    def gap(self) -> int:
+        """Return how many images may go now into a window that has begun; 0 when it is empty, or no window is counted."""
+        if self._in_flight >= self.slots or self.wait(1) > 0:
+            return 0
+        return self.images.gap(self._clock.monotonic())
+
     async def change(self, images: int) -> None:
         """Return when a request of so many images should be tried again."""
         self._woken.clear()

@@ -139,14 +139,14 @@ class Queue:
         self._fresh.setdefault(job.batch_id, deque()).appendleft(job)
         self._rounds.give_back(job.batch_id, job.spec.request_n)
 
-    def pass_by(self, job: Job, most: int) -> Job | None:
-        """Put a job that has to wait back in front, and return one of at most `most` images that may go before it, or None.
+    def pass_by(self, job: Job, most: int, *, least: int = 1) -> Job | None:
+        """Put a job back in front, and return one of `least` to `most` images that may go before it, or None.
 
         It is the largest among the next ones that are as urgent as the first of their batch: what is left of a limit is used
         up, and nobody is overtaken by what is less urgent.
         """
         found = max(self._passing(most), default=None)
-        if found is None:
+        if found is None or found[0] < least:
             return None
         images, _, back, batch = found
         other = self._taken(batch, -back)

@@ -15,6 +15,7 @@ from orchestrator.engine.queue import Queue
 from orchestrator.engine.tools import Tools
 from orchestrator.jobs.failures import ErrorCode, Failure
 from orchestrator.jobs.lifecycle import State
+from orchestrator.jobs.recent import WINDOW
 from orchestrator.jobs.retry import wait_after
 from orchestrator.store.bookkeeping import BudgetReached
 from orchestrator.store.door import Stale
@@ -30,6 +31,7 @@ class Submitter:
     def __init__(self, tools: Tools, inbox: Inbox, desk: Desk, queue: Queue, backlog: Backlog) -> None:
         self._tools, self._inbox, self._desk, self._queue, self._backlog = tools, inbox, desk, queue, backlog
         self._inputs = InputRoom(tools)
+        self._passed: dict[int, float] = {}
         self.rescue: Callable[[Job], None] = _nobody
 
     @property
@@ -42,6 +44,7 @@ class Submitter:
         while True:
             job, permit = await self._turn(await self._queue.next())
             self._desk.handed.add(job.id)
+            self._passed.pop(job.id, None)
             group.create_task(self._serve(job, permit), name=f"submit {job.key}")
 
     async def _turn(self, job: Job) -> tuple[Job, Permit]:
@@ -51,6 +54,7 @@ class Submitter:
             if not self._has_room():
                 await self._tools.pulse.next()
                 continue
+            job = self._filling(job)
             permit = limiter.take(job.spec.request_n)
             if permit is not None:
                 return job, permit
@@ -59,6 +63,20 @@ class Submitter:
             else:
                 await limiter.change(job.spec.request_n)
                 job = self._queue.sooner(job)
+
+    def _filling(self, job: Job) -> Job:
+        """Return the largest job that fits into what is left of a window, so that the small ones remain for later gaps.
+
+        Whoever was passed by for a whole window goes first.
+        """
+        least = job.spec.request_n + 1
+        if (gap := self._desk.limiter.gap()) < least:
+            return job
+        now = self._tools.clock.monotonic()
+        if now - self._passed.get(job.id, now) >= WINDOW or (larger := self._queue.pass_by(job, gap, least=least)) is None:
+            return job
+        self._passed.setdefault(job.id, now)
+        return larger
 
     def _has_room(self) -> bool:
         if self._desk.paused is not None or not self._desk.has_room:

@@ -136,6 +136,16 @@ class Meter:
             free = min(free, int(self._capacity(limit) - self._filled(now, limit)))
         return max(0, free - self._reserved)
 
+    def gap(self, now: float) -> int:
+        """Return how many units still fit into a window that has begun; 0 where no windows are counted, or none has begun."""
+        limit, taken = self.limit, self.used(now) + self._reserved
+        if limit is None or not self.learned.windowed or taken == 0:
+            return 0
+        free = limit - taken
+        if self.learned.burst is not None:
+            free = min(free, int(self._capacity(limit) - self._filled(now, limit)) - self._reserved)
+        return max(0, free)
+
     def next_room(self, now: float) -> float:
         """Return the seconds until a window has room for something again, however small."""
         return self._recent.next_change(now) if self.learned.windowed else float("inf")

@@ -6,7 +6,7 @@ WINDOW = 60.0
 """Seconds in which providers count."""
 MARGIN = 0.01
 """Share of a window that is kept clear: requests do not travel equally fast, and two clocks are not one."""
-_AT_ONCE = 0.01
+_AT_ONCE = 0.05
 """Share of a window within which what was sent is taken to have been sent together."""
 
 

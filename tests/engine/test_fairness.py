@@ -85,3 +85,24 @@ async def test_small_jobs_fill_what_a_large_one_leaves_of_a_minute(open_bench: O
     assert (await bench.run(jobs)).exit_code == 0
     seconds = bench.accepted()[-1].monotonic - bench.accepted()[0].monotonic
     assert seconds <= 5 * MINUTE  # in the order of the file it takes a minute longer
+
+
+@pytest.mark.parametrize("limiter", ["sliding", "fixed"])
+async def test_minutes_are_filled_with_large_jobs_first_so_that_small_ones_are_left_for_the_gaps(
+    open_bench: OpenBench, limiter: str
+) -> None:
+    account = {"concurrency": 8, "ipm": 5}
+    bench = await open_bench("openai-images", account=account, ipm=5, limiter=limiter)
+    jobs = [{**row, "n": 1 + number % 4} for number, row in enumerate(rows(30))]
+    assert (await bench.run(jobs)).exit_code == 0
+    seconds = bench.accepted()[-1].monotonic - bench.accepted()[0].monotonic
+    assert seconds <= 15 * MINUTE  # in the order of the file, with gaps filled at random, it takes one more
+
+
+async def test_a_small_job_is_passed_by_for_a_minute_at_most(open_bench: OpenBench) -> None:
+    account = {"concurrency": 8, "ipm": 5}
+    bench = await open_bench("openai-images", account=account, ipm=5, limiter="sliding")
+    jobs = [{**row, "n": 1 if number == 4 else 2} for number, row in enumerate(rows(24))]
+    assert (await bench.run(jobs)).exit_code == 0
+    order = [submission.prompt for submission in bench.accepted()]
+    assert order.index(jobs[4]["prompt"]) <= 8

@@ -125,6 +125,15 @@ def test_smaller_jobs_use_what_a_larger_one_has_to_leave_and_do_not_delay_it() -
     assert meter.spare(4, 10.0) == 0
 
 
+def test_the_gap_of_a_window_is_what_is_left_of_one_that_has_begun() -> None:
+    meter = Meter(5, Learned(windowed=True))
+    assert meter.gap(0.0) == 0
+    meter.remember([(0.0, 2)])
+    meter.reserve(1)
+    assert meter.gap(10.0) == 2
+    assert Meter(5).gap(0.0) == 0, "an evenly filled bucket has no windows"
+
+
 def test_a_request_larger_than_the_limit_waits_only_until_nothing_else_is_counted() -> None:
     assert Meter(3).wait(5, 0.0) == 0
 
