@@ -34,8 +34,10 @@ class Follower:
     """Paid requests of its own in flight."""
     longest_wait = 0.0
 
-    def __init__(self, store: Store, clock: Clock, batch: Batch, board: Board, database: Path) -> None:
-        self._store, self._clock, self._batch, self._board, self._database = store, clock, batch, board, database
+    def __init__(self, store: Store, clock: Clock, batch: Batch, board: Board, database: Path, engine: str) -> None:
+        """`engine` says who holds the store `database`."""
+        self._store, self._clock, self._batch, self._board = store, clock, batch, board
+        self._database, self._engine = database, engine
         self._leaving = asyncio.Event()
 
     def drain(self) -> None:
@@ -59,7 +61,7 @@ class Follower:
             elif reply.taken and await invitations.is_over(self._batch.id):
                 return End.OVER
             elif not reply.taken and self._clock.monotonic() - began > PATIENCE:
-                raise CannotStart(f"the engine at work on {self._database} does not answer; wait for it to end, or stop it first")
+                raise CannotStart(f"{self._engine}: it was asked to take the batch in, and does not answer")
             self._board.begin(await self._store.counts([self._batch.id]))
             await self._clock.sleep(EVERY)
         return End.LEFT

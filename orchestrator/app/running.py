@@ -192,19 +192,19 @@ class Running(Beside):
         self.problems.raise_if_any()
 
     @asynccontextmanager
-    async def _engine(self, *, must_exist: bool = False) -> AsyncIterator[tuple[Store, DecodePool]]:
+    async def _engine(self, *, must_exist: bool = False, takes_batches: bool = True) -> AsyncIterator[tuple[Store, DecodePool]]:
         async with AsyncExitStack() as stack:
             try:
                 if must_exist:
                     self.must_exist()
                 make_private_folder(self.database.absolute().parent)
                 self.warn_if_open()
-                lock = stack.enter_context(EngineLock(self.database))
+                lock = stack.enter_context(EngineLock(self.database, takes_batches=takes_batches))
                 store = await stack.enter_async_context(Store.open(self.database, self.clock))
                 if not lock.found_as_left:
                     await store.check()
             except AlreadyRunning as error:
-                raise EngineAtWork(str(error)) from error
+                raise (EngineAtWork if error.takes_batches else CannotStart)(str(error)) from error
             except CannotOpen as error:
                 raise CannotStart(str(error)) from error
             except OSError as error:

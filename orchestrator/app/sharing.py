@@ -31,13 +31,16 @@ class Sharing(Running):
         while True:
             try:
                 return await super().run(file, listeners, begun)
-            except EngineAtWork:
-                finished = await self._run_beside(file, listeners, followed)
+            except EngineAtWork as engine:
+                finished = await self._run_beside(file, listeners, followed, str(engine))
             if finished is not None:
                 return finished
 
-    async def _run_beside(self, file: Path, listeners: Listeners, followed: Followed | None) -> Finished | None:
-        """Store the batch, and follow the engine that works on it; None when that has ended before the batch was over."""
+    async def _run_beside(self, file: Path, listeners: Listeners, followed: Followed | None, engine: str) -> Finished | None:
+        """Store the batch, and follow the engine that works on it; None when that has ended before the batch was over.
+
+        `engine` says who holds the store.
+        """
         batch, accounts = self._read(file)
         async with Store.open(self.database, self.clock) as store, DecodePool() as pool:
             loaded = await self._load(store, pool, batch, accounts, file)
@@ -46,7 +49,7 @@ class Sharing(Running):
             await check_prices(store, Scope(batches=[stored.id]))
             before, board = await store.counts([stored.id]), Board(self.clock)
             board.begin(before)
-            follower = Follower(store, self.clock, stored, board, self.database)
+            follower = Follower(store, self.clock, stored, board, self.database, engine)
             if followed is not None:
                 followed(follower, board)
             end = await follower.follow()

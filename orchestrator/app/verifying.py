@@ -91,7 +91,7 @@ class Verifying(Running, Looking):
     async def repair(self, name: str | None, ear: Ear) -> Verified:
         """Put right what can be without paying, and tell the rest; raise also `CannotStart` while an engine is at work."""
         self.problems.raise_if_any()
-        async with self._engine(must_exist=True) as (store, pool), AsyncExitStack() as stack:
+        async with self._engine(must_exist=True, takes_batches=False) as (store, pool), AsyncExitStack() as stack:
             batches = await self._meant(store, name)
             if await self._is_sound(store, ear):
                 await self._refresh_accounts(store)

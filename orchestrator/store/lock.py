@@ -18,12 +18,17 @@ from typing import Any, Self
 class AlreadyRunning(Exception):
     """Another process is the engine of this store."""
 
+    def __init__(self, holder: str, *, takes_batches: bool) -> None:
+        super().__init__(f"the store is in use by {holder}; wait for it to end or stop it first")
+        self.takes_batches = takes_batches
+        """Whether it may be asked to work on another batch."""
+
 
 class EngineLock:
     """Held for as long as the engine works, around the store itself; `with EngineLock(path) as lock: ...`."""
 
-    def __init__(self, database: Path) -> None:
-        self._database = database
+    def __init__(self, database: Path, *, takes_batches: bool = False) -> None:
+        self._database, self._takes_batches = database, takes_batches
         self._path = _lock_of(database)
         self._descriptor: int | None = None
         self.found_as_left = False
@@ -37,12 +42,12 @@ class EngineLock:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = _holder(descriptor)
+            holder = _content(descriptor)
             os.close(descriptor)
-            raise AlreadyRunning(f"the store is in use by {holder}; wait for it to end or stop it first") from None
+            raise AlreadyRunning(_named(holder), takes_batches=holder.get("takes_batches", True)) from None
         left, found = _content(descriptor).get("left"), _fingerprint(self._database)
         self.found_as_left = left is not None and left == found
-        _write(descriptor, {"pid": os.getpid(), "host": socket.gethostname()})
+        _write(descriptor, {"pid": os.getpid(), "host": socket.gethostname(), "takes_batches": self._takes_batches})
         self._descriptor = descriptor
         return self
 
@@ -96,8 +101,7 @@ def _content(descriptor: int) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _holder(descriptor: int) -> str:
-    found = _content(descriptor)
+def _named(found: dict[str, Any]) -> str:
     if "pid" not in found:
         return "another process that is just starting"  # it holds the lock and has not yet written who it is
     return f"process {found['pid']} on {found.get('host')}"

@@ -57,13 +57,15 @@ def test_whoever_reads_events_hears_of_a_batch_that_cannot_run(tmp_path: Path) -
     assert "jobs.yaml:5" in last["error"]
 
 
-def test_a_store_in_use_is_refused_and_its_holder_named(tmp_path: Path) -> None:
-    program("run", simulated_batch(tmp_path), "--limit", "1", cwd=tmp_path)
-    with EngineLock(tmp_path / "orchestrator.db"):
-        ended = program("resume", cwd=tmp_path)
-    assert ended.code == 3
-    assert len(ended.lines) == 1
-    assert "the store is in use by process" in ended.err
+def test_a_store_in_use_by_what_takes_no_batches_is_refused_and_its_holder_named(tmp_path: Path) -> None:
+    batch = simulated_batch(tmp_path)
+    program("run", batch, "--limit", "1", cwd=tmp_path)
+    for words in (["resume"], ["run", batch]):
+        with EngineLock(tmp_path / "orchestrator.db"):
+            ended = program(*words, cwd=tmp_path)
+        assert ended.code == 3
+        assert len(ended.lines) == 1
+        assert "the store is in use by process" in ended.err
 
 
 def test_a_store_that_is_not_there_is_named(tmp_path: Path) -> None:
