@@ -5,6 +5,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from enum import StrEnum
 
 from orchestrator.app import descriptors
 from orchestrator.app.setup import CannotStart, Setup, make_private_folder
@@ -33,6 +34,16 @@ from orchestrator.transport.client import Transport
 from orchestrator.transport.files import Files
 
 
+class Pauses(StrEnum):
+    """What becomes of the pauses of accounts."""
+
+    LIFTED = "lifted"
+    """The user begins a run, and says so by that."""
+    KEPT = "kept"
+    IGNORED = "ignored"
+    """They stay, and do not matter: nothing is ordered."""
+
+
 async def assemble(  # noqa: PLR0913 - what a run is put together from
     setup: Setup,
     stack: AsyncExitStack,
@@ -42,13 +53,10 @@ async def assemble(  # noqa: PLR0913 - what a run is put together from
     board: Board,
     listeners: Sequence[Listener],
     *,
-    lifts_pauses: bool = True,
+    pauses: Pauses = Pauses.LIFTED,
     callback_paths: CallbackPaths = NOT_CALLED,
 ) -> Tools:
-    """Return the tools for work over `scope`; `stack` ends what has to be ended. Raises `BadInput` when a key is missing.
-
-    A run lifts the pauses of its accounts, since the user says so by beginning it; what orders nothing leaves them.
-    """
+    """Return the tools for work over `scope`; `stack` ends what has to be ended. Raises `BadInput` when a key is missing."""
     used = await store.accounts_of(scope.batches)
     rows = {name: row for name, row in (await store.accounts()).items() if name in used}
     room = _room(setup, rows)
@@ -56,10 +64,13 @@ async def assemble(  # noqa: PLR0913 - what a run is put together from
     spool = Spool(setup.spool_folder)
     results = Results(setup.out, spool, pool)
     stack.push_async_callback(results.close)
-    if lifts_pauses:
+    if pauses is Pauses.LIFTED:
         for name in rows:
             await store.lift_pause(name)
     desks = await _desks(setup, stack, store, rows if room is None else _within(room, rows))
+    if pauses is Pauses.KEPT:
+        for name, row in rows.items():
+            desks[name].paused = row.pause
     pulse = Pulse(setup.clock)
     redact = Redactor(keys.values())
     stirring = Stirring(board)

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from orchestrator.app.assembly import assemble
+from orchestrator.app.assembly import Pauses, assemble
 from orchestrator.app.beside import Beside
 from orchestrator.app.budgets import Reached, check_prices, left_before, reached
 from orchestrator.app.setup import CannotStart, EngineAtWork, NotFound, make_private_folder
@@ -218,7 +218,13 @@ class Running(Beside):
                 raise CannotStart(f"the store {self.database} cannot be written: {error}") from error
 
     async def _work(
-        self, store: Store, pool: DecodePool, batches: Sequence[Batch], listeners: Listeners, begun: Begun
+        self,
+        store: Store,
+        pool: DecodePool,
+        batches: Sequence[Batch],
+        listeners: Listeners,
+        begun: Begun,
+        pauses: Pauses = Pauses.LIFTED,
     ) -> Finished:
         weights = {batch.id: batch.weight for batch in batches}
         scope = Scope(batches=list(weights), weights=weights, only=self.options.only, limit=self.options.limit)
@@ -231,7 +237,7 @@ class Running(Beside):
             paths = self.outside.paths([row.settings for name, row in (await store.accounts()).items() if name in used])
             reception = self.receiving(listeners)
             ears = self.ears(stack, listeners, reception)
-            tools = await assemble(self, stack, store, pool, scope, board, ears, callback_paths=paths)
+            tools = await assemble(self, stack, store, pool, scope, board, ears, pauses=pauses, callback_paths=paths)
             self._claim_folders(tools, batches)
             await self._announce(tools, scope)
             runtime = Runtime(tools, scope)

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import AsyncExitStack
 
+from orchestrator.app.assembly import Pauses
 from orchestrator.app.reception import Reception
 from orchestrator.app.running import Listeners, Running
 from orchestrator.app.setup import CannotStart, make_private_folder
@@ -57,12 +58,13 @@ class Serving(Running):
         self, store: Store, pool: DecodePool, reception: Reception, stopping: asyncio.Event, listeners: Listeners
     ) -> None:
         """Work whenever something has changed: a call came, or another process wrote to the store."""
+        pauses = Pauses.LIFTED  # whoever begins to serve says so; later rounds begin by themselves
         while not stopping.is_set():
             version = await store.version_of_others()
             reception.called.clear()
             if batches := await self._unfinished(store):
-                await self._work(store, pool, batches, listeners, self._begin)
-                self._at_work = None
+                await self._work(store, pool, batches, listeners, self._begin, pauses)
+                self._at_work, pauses = None, Pauses.KEPT
             while not stopping.is_set() and not reception.called.is_set() and version == await store.version_of_others():
                 await self.clock.sleep(_LOOK)
 

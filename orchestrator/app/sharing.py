@@ -46,14 +46,20 @@ class Sharing(Running):
             loaded = await self._load(store, pool, batch, accounts, file)
             self._report(loaded, listeners)
             (stored,) = [each for each in await store.batches() if each.id == loaded.batch_id]
-            await check_prices(store, Scope(batches=[stored.id]))
-            before, board = await store.counts([stored.id]), Board(self.clock)
-            board.begin(before)
-            follower = Follower(store, self.clock, stored, board, self.database, engine)
-            if followed is not None:
-                followed(follower, board)
-            end = await follower.follow()
-            return None if end is End.ALONE else await self._told_of(store, stored, before, end)
+            return await self._followed(store, stored, followed, engine)
+
+    async def _followed(self, store: Store, batch: Batch, followed: Followed | None, engine: str) -> Finished | None:
+        """Follow the engine through a batch; its accounts may go on if they are paused, since the user begins a run of theirs."""
+        await check_prices(store, Scope(batches=[batch.id]))
+        for account in await store.accounts_of([batch.id]):
+            await store.lift_pause(account)
+        before, board = await store.counts([batch.id]), Board(self.clock)
+        board.begin(before)
+        follower = Follower(store, self.clock, batch, board, self.database, engine)
+        if followed is not None:
+            followed(follower, board)
+        end = await follower.follow()
+        return None if end is End.ALONE else await self._told_of(store, batch, before, end)
 
     async def _told_of(self, store: Store, batch: Batch, before: Mapping[State, int], end: End) -> Finished:
         """Return how it stands with a batch that another engine works on."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-from orchestrator.app.assembly import assemble
+from orchestrator.app.assembly import Pauses, assemble
 from orchestrator.app.looking import Looking
 from orchestrator.app.running import Running
 from orchestrator.app.setup import CannotStart
@@ -97,7 +97,7 @@ class Verifying(Running, Looking):
                 await self._refresh_accounts(store)
                 ours = [batch for batch in batches if self._is_ours(store, batch)]
                 scope = Scope(batches=[batch.id for batch in batches])
-                tools = await assemble(self, stack, store, pool, scope, Board(self.clock), [], lifts_pauses=False)
+                tools = await assemble(self, stack, store, pool, scope, Board(self.clock), [], pauses=Pauses.IGNORED)
                 self._claim_folders(tools, batches)
                 for batch in batches:
                     await self._repair(tools, batch, ear, may_lose=batch in ours)

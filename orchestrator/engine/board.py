@@ -72,6 +72,8 @@ class Board:
             self.troubled[str(event.batch)] += bool(facts["partial"])
         elif event.name == "account_paused":
             self.paused[facts["account"]] = facts["message"]
+        elif event.name == "account_resumed":
+            self.paused.pop(facts["account"], None)
 
     @property
     def total(self) -> int:

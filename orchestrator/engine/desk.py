@@ -60,7 +60,7 @@ class Desk:
 
 
 def desk_of(row: AccountRow, clock: Clock, random: Random, *, has_tasks: bool) -> Desk:
-    """Return the desk of a stored account; one that was paused goes on, since the user says so, with one request first."""
+    """Return the desk of a stored account; one that was paused goes on with one request first, once it may."""
     settings, learned = row.settings, Lessons.of(row.learned)
     requests, images = Meter(settings.rpm, learned.requests), Meter(settings.ipm, learned.images)
     limiter = Limiter(settings.concurrency, clock, random, requests=requests, images=images)

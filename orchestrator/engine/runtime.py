@@ -214,6 +214,7 @@ class Runtime:
         now = await self._tools.store.version_of_others()
         if now != version:
             self._tools.budget.look_again()
+            await self._unpause()
             await self._take_in()
             await self._rescuer.look_around()
             self._callbacks.wake()
@@ -227,6 +228,18 @@ class Runtime:
             await self._rescuer.join([batch for batch in taken if batch not in before])
             batches, store = self._scope.batches, self._tools.store
             self._tools.stirring.grow(await store.counts(batches), await store.left(batches))
+
+    async def _unpause(self) -> None:
+        """Let accounts go on whose pause another process has lifted, since the user said so there."""
+        desks = [desk for desk in self._tools.desks.values() if desk.paused is not None]
+        if not desks or self._tools.brake.reason is not None:
+            return
+        rows = await self._tools.store.accounts()
+        for desk in desks:
+            if rows[desk.name].paused_at is None:
+                desk.paused = None
+                desk.limiter.probe()
+                self._tools.news.tell("account_resumed", account=desk.name)
 
     async def _recount(self) -> None:
         if self._tools.stirring.has_families:

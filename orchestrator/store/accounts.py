@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.jobs.accounts import AccountSettings, OnError, OnUncertain, Timeouts
-from orchestrator.jobs.failures import Failure
+from orchestrator.jobs.failures import ErrorCode, Failure
 from orchestrator.jobs.spec import Json
 from orchestrator.store.tables import account
 
@@ -34,6 +34,13 @@ class AccountRow:
     """How often in a row it was."""
     learned: Mapping[str, Json] | None = None
     """What `jobs.lessons` keeps."""
+
+    @property
+    def pause(self) -> Failure | None:
+        """Why the account stands still, if it does."""
+        if self.paused_at is None:
+            return None
+        return Failure(code=ErrorCode(str(self.pause_code)), message=self.pause_message or "")
 
 
 async def put_accounts(connection: AsyncConnection, accounts: Sequence[AccountSettings]) -> None:

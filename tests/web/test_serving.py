@@ -66,6 +66,33 @@ async def test_it_hears_the_users_word_and_works_on(open_bench: OpenBench, clock
     await serving
 
 
+async def test_a_paused_account_stays_so_until_somebody_runs_its_batch_again(open_bench: OpenBench, clock: JumpingClock) -> None:
+    bench = await open_bench("ttapi-4o", duration=5.0, quota_after=2, account={"concurrency": 1})
+    write(bench, jobs(4))
+    assert (await bench.run(limit=1)).exit_code == 0
+    app = server(bench, free_port())
+    serving = asyncio.create_task(app.serve([bench.events.append], work=True))
+    await paused(clock, bench)
+    asked = len(bench.simulator.ledger.submissions)
+    async with bench.app().store() as store:
+        await store.operators.retry(Selection())  # somebody writes to the store
+    await clock.sleep(30)
+    assert len(bench.simulator.ledger.submissions) == asked
+    bench.simulator._gate.restart()  # the balance is filled up
+    assert (await bench.app().run(bench.file, [], lambda _runtime, _board: None)).followed
+    assert set(bench.states().values()) == {"succeeded"}
+    app.stop()
+    await serving
+
+
+async def paused(clock: JumpingClock, bench: Bench) -> None:
+    for _ in range(60):
+        if await bench.app().paused_accounts():
+            return
+        await clock.sleep(1)
+    raise AssertionError("the account was not paused")
+
+
 async def test_without_work_it_receives_beside_a_run_of_another_process(open_bench: OpenBench, clock: JumpingClock) -> None:
     bench = await open_bench("ttapi-4o", duration=20.0, lose_answer_each=1)
     port = free_port()
