@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from orchestrator.engine.own_images import identity, read
 from orchestrator.engine.parents import Resolved, check, resolved
-from orchestrator.engine.remote_images import Fetched, RemoteImages
+from orchestrator.engine.remote_images import Fetched, RemoteImages, Shown
 from orchestrator.engine.together import together
 from orchestrator.engine.tools import Tools
 from orchestrator.engine.uploads import Uploaded, UploadFailed, Uploads
@@ -61,15 +61,16 @@ class InputRoom:
         )
 
     async def _known(self, job: Job, job_now: Resolved) -> tuple[JobSpec, Mapping[str, Fetched]]:
-        """Return one request of a job with every image known that has to be, and the fetched ones by hash."""
+        """Return one request of a job with every image known that has to be, and the fetched ones by identity."""
         spec = job_now.spec.request
         fetched = await self._remote.of(job, spec)
         if fetched:
-            references = tuple(_seen(image, fetched) for image in spec.references)
-            spec = replace(spec, references=references, mask=_seen(spec.mask, fetched) if spec.mask is not None else None)
+            references = tuple(_seen(image, fetched, mask=False) for image in spec.references)
+            mask = _seen(spec.mask, fetched, mask=True) if spec.mask is not None else None
+            spec = replace(spec, references=references, mask=mask)
         if fetched or job_now.used:
-            check(self._tools, job, spec)
-        return spec, {one.image.sha256: one for one in fetched.values()}
+            check(self._tools, job, spec, asked=job_now.spec)
+        return spec, {identity(one.image): one for one in fetched.values()}
 
     async def _input(self, job: Job, image: Reference, fetched: Mapping[str, Fetched], since: float) -> Input | Uploaded:
         if isinstance(image, RemoteImage):
@@ -78,8 +79,8 @@ class InputRoom:
             raise TypeError(f"the image that {image.job} makes was not looked up")
 
         async def content() -> FileInput:
-            if image.sha256 in fetched:
-                return fetched[image.sha256].file
+            if identity(image) in fetched:
+                return fetched[identity(image)].file
             return await asyncio.to_thread(read, image, self._tools.references)
 
         way = self._tools.provider(job).capabilities.inputs_for(self._tools.desk(job).settings.options)
@@ -91,8 +92,9 @@ class InputRoom:
         return await self._uploads.of(job, identity(image), content, since=since)
 
 
-def _seen(image: Reference, fetched: Mapping[str, Fetched]) -> Reference:
-    return fetched[image.url].image if isinstance(image, RemoteImage) and image.url in fetched else image
+def _seen(image: Reference, fetched: Mapping[Shown, Fetched], *, mask: bool) -> Reference:
+    found = fetched.get(Shown(url=image.url, mask=mask)) if isinstance(image, RemoteImage) else None
+    return found.image if found is not None else image
 
 
 def _plain(one: Input | Uploaded) -> Input:

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from orchestrator.batchfile import BatchFile, Problems, Row
 from orchestrator.engine.family import FamilyTree, no_way
-from orchestrator.engine.pictures import BadPicture, Pictures
+from orchestrator.engine.pictures import BadPicture, Pictures, target_of
 from orchestrator.engine.remarks import Remarks
 from orchestrator.jobs.accounts import SIMULATOR, AccountSettings
 from orchestrator.jobs.keys import default_key, fingerprint
 from orchestrator.jobs.places import FieldPath, Places
 from orchestrator.jobs.spec import JobDraft, JobSpec, LocalImage, ParentImage, Reference, RemoteImage
-from orchestrator.providers.base import Inputs, LimitsProvider, Provider
+from orchestrator.providers.base import Inputs, Provider
 from orchestrator.providers.registry import Registry, UnknownProvider
 from orchestrator.results import Target
 from orchestrator.store.loading import BatchBudget, Changed, ChangedSpecs, Loaded, Loading, NewJob
@@ -212,21 +212,13 @@ class Intake:
     async def _fitted(self, spec: JobSpec, provider: Provider, settings: AccountSettings, places: Places) -> JobSpec:
         """Return a job with its own images as they will be sent."""
         references = [
-            await self._fit(image, self._target(spec, provider, settings, mask=False), ("references", index), places)
+            await self._fit(image, target_of(spec, provider, settings, mask=False), ("references", index), places)
             for index, image in enumerate(spec.references)
         ]
         mask = None
         if spec.mask is not None:
-            mask = await self._fit(spec.mask, self._target(spec, provider, settings, mask=True), ("mask",), places)
+            mask = await self._fit(spec.mask, target_of(spec, provider, settings, mask=True), ("mask",), places)
         return replace(spec, references=tuple(references), mask=mask)
-
-    def _target(self, spec: JobSpec, provider: Provider, settings: AccountSettings, *, mask: bool) -> Target:
-        to_alpha = mask and settings.black_white_masks
-        if not settings.fit_references or not isinstance(provider, LimitsProvider):
-            return Target(to_alpha=to_alpha)
-        limits = provider.image_limits(spec, settings, mask=mask)
-        # A mask must keep the size of what it covers, so it is never shrunk.
-        return Target(formats=limits.formats, most_bytes=None if mask else limits.most_bytes, to_alpha=to_alpha)
 
     async def _fit(self, image: Reference, target: Target, path: FieldPath, places: Places) -> Reference:
         if not isinstance(image, LocalImage):

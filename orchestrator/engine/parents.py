@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from orchestrator.engine.tools import Tools
-from orchestrator.jobs.places import Severity
-from orchestrator.jobs.spec import JobSpec, LocalImage, ParentImage, Reference
+from orchestrator.jobs.places import FieldPath, Severity
+from orchestrator.jobs.secrets import without_query
+from orchestrator.jobs.spec import JobSpec, LocalImage, ParentImage, Reference, RemoteImage
 from orchestrator.providers.base import ConversationProvider, Previous, Turn
 from orchestrator.results import NotAnImage, UnsafeImage
 from orchestrator.store.chains import Parent
@@ -54,11 +55,23 @@ async def resolved(tools: Tools, job: Job, *, converse: bool = True) -> Resolved
     )
 
 
-def check(tools: Tools, job: Job, spec: JobSpec) -> None:
-    """Raise `Unfit` where images that are known only now break a rule of the provider."""
+def check(tools: Tools, job: Job, spec: JobSpec, *, asked: JobSpec) -> None:
+    """Raise `Unfit` where images that are known only now break a rule of the provider; `asked` still has their URLs."""
     for finding in tools.provider(job).validate(spec.request, tools.desk(job).settings):
         if finding.severity is Severity.ERROR:
-            raise Unfit(finding.message)
+            raise Unfit(_url_of(finding.path, asked) + finding.message)
+
+
+def _url_of(path: FieldPath, asked: JobSpec) -> str:
+    """Return by which URL the user knows the image that is found fault with."""
+    match path:
+        case ("references", int(index)):
+            image: Reference | None = asked.references[index]
+        case ("mask",):
+            image = asked.mask
+        case _:
+            image = None
+    return f"{without_query(image.url)}: " if isinstance(image, RemoteImage) else ""
 
 
 async def _file(tools: Tools, reference: Reference, images: Mapping[int, Parent]) -> Reference:

@@ -1,4 +1,4 @@
-"""What the user's own images are: read once per file however many jobs use them, decoded, hashed."""
+"""What the user's own images are: read once per file however many jobs use them, decoded, hashed, made to fit."""
 
 import asyncio
 import stat
@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
-from orchestrator.jobs.spec import LocalImage
-from orchestrator.results import ImageFacts, NotAnImage, References, Target, UnsafeImage
+from orchestrator.jobs.accounts import AccountSettings
+from orchestrator.jobs.spec import JobSpec, LocalImage
+from orchestrator.providers.base import LimitsProvider, Provider
+from orchestrator.results import Copy, ImageFacts, NotAnImage, References, Target, UnsafeImage
 
 LARGEST = 50 * 2**20
 """Bytes of a reference or mask at most, whatever its target allows."""
@@ -17,6 +19,25 @@ Inspect = Callable[[Path], Awaitable[ImageFacts]]
 
 class BadPicture(Exception):
     """A reference or mask that cannot be used; the text says why."""
+
+
+def target_of(spec: JobSpec, provider: Provider, settings: AccountSettings, *, mask: bool) -> Target:
+    """Return what the references of a job, or its mask, are made to fit: nothing that its account does not allow."""
+    to_alpha = mask and settings.black_white_masks
+    if not settings.fit_references or not isinstance(provider, LimitsProvider):
+        return Target(to_alpha=to_alpha)
+    limits = provider.image_limits(spec, settings, mask=mask)
+    # A mask must keep the size of what it covers, so it is never shrunk.
+    return Target(formats=limits.formats, most_bytes=None if mask else limits.most_bytes, to_alpha=to_alpha)
+
+
+def sent_as(image: LocalImage, copy: Copy | None) -> LocalImage:
+    """Return an image whose copy goes in its place; None leaves it as it is."""
+    if copy is None:
+        return image
+    return replace(
+        image, sent=copy.name, size=copy.size, format=copy.format, width=copy.width, height=copy.height, alpha=copy.alpha
+    )
 
 
 class Pictures:
@@ -59,11 +80,7 @@ class Pictures:
             copy = await self._references.made(image.path, image.sha256, target)
         except (NotAnImage, UnsafeImage, OSError) as error:
             return BadPicture(f"{image.path.name} cannot be used: {error}")
-        if copy is None:
-            return image
-        return replace(
-            image, sent=copy.name, size=copy.size, format=copy.format, width=copy.width, height=copy.height, alpha=copy.alpha
-        )
+        return sent_as(image, copy)
 
     async def _examine(self, path: Path) -> LocalImage | BadPicture:
         try:

@@ -73,10 +73,11 @@ def _image(check: Check, rule: ImageRule, image: Reference, path: FieldPath, lab
 
 def _file(check: Check, rule: ImageRule, image: LocalImage, path: FieldPath, label: str) -> Iterator[Finding]:
     if rule.formats is not None and image.format not in rule.formats:
-        message = f"{label} must be one of {', '.join(rule.formats)} {check.where}; got {image.format}"
+        message = f"{label} must be one of {', '.join(rule.formats)} {check.where}; got {image.format}{_if_fitted(check)}"
         yield Finding(path=path, message=message)
     if rule.most_bytes is not None and image.size > rule.most_bytes:
-        message = f"{label} must be at most {_mib(rule.most_bytes)} {check.where}; got {_mib(image.size)}"
+        remedy = _if_fitted(check) if path != ("mask",) else ""  # a mask keeps its size
+        message = f"{label} must be at most {_mib(rule.most_bytes)} {check.where}; got {_mib(image.size)}{remedy}"
         yield Finding(path=path, message=message)
     elif rule.large_bytes is not None and image.size > rule.large_bytes:
         message = f"{label} of {_mib(image.size)} may be refused {check.where}: some pages allow {_mib(rule.large_bytes)} only"
@@ -86,7 +87,18 @@ def _file(check: Check, rule: ImageRule, image: LocalImage, path: FieldPath, lab
         yield Finding(path=path, message=message)
     if rule.alpha and not image.alpha:
         message = f"{label} must have an alpha channel whose transparent part is to be changed {check.where}"
+        message += _if_black_and_white(check)
         yield Finding(path=path, message=message)
+
+
+def _if_fitted(check: Check) -> str:
+    """Return which setting of the account would help, unless it is set."""
+    return "" if check.account.fit_references else "; fit_references: true on the account lets it be converted and shrunk"
+
+
+def _if_black_and_white(check: Check) -> str:
+    """Return which setting of the account would help, unless it is set."""
+    return "" if check.account.black_white_masks else "; black_white_masks: true on the account makes it of a mask's black"
 
 
 def _mib(size: int) -> str:

@@ -6,13 +6,14 @@ from orchestrator.results.files import ForeignFolder, OutputFolder, free_bytes
 from orchestrator.results.names import safe_name
 from orchestrator.results.overflow import Overflow
 from orchestrator.results.pool import DecodePool, WorkerUnavailable
-from orchestrator.results.references import References, Target
+from orchestrator.results.references import Copy, References, Target
 from orchestrator.results.saving import Results, SavedImage, inspect
 from orchestrator.results.spool import AnswerSink, Spool, SpooledAnswer, SpoolTooLarge
 
 __all__ = [
     "AnswerSink",
     "Arrival",
+    "Copy",
     "DecodePool",
     "ForeignFolder",
     "ImageFacts",

@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.jobs.spec import Json
 from orchestrator.results.pool import DecodePool
 
 
@@ -45,19 +46,29 @@ class References:
 
         Raises `NotAnImage` when it cannot be made to fit, `UnsafeImage`, `OSError`.
         """
+        wish = self._wish(sha256, target)
+        return _copy(wish, await self._pool.run("treat_file", path=str(path), **wish))
+
+    async def made_of(self, content: bytes, sha256: str, target: Target) -> Copy | None:
+        """Do the same for an image that lies nowhere, such as one that a URL showed."""
+        wish = self._wish(sha256, target)
+        return _copy(wish, await self._pool.run("treat_bytes", content=content, **wish))
+
+    def _wish(self, sha256: str, target: Target) -> dict[str, Json]:
+        """Return what a worker is asked for."""
         wish = [target.formats, target.most_bytes, target.to_alpha]
-        name = f"{sha256[:40]}-{hashlib.sha256(json.dumps(wish).encode()).hexdigest()[:8]}"
-        facts = await self._pool.run(
-            "treat_file",
-            path=str(path),
-            folder=str(self.folder),
-            name=name,
-            formats=list(target.formats) if target.formats is not None else None,
-            most_bytes=target.most_bytes,
-            to_alpha=target.to_alpha,
-        )
-        return Copy(name=name, **facts) if facts else None
+        return {
+            "folder": str(self.folder),
+            "name": f"{sha256[:40]}-{hashlib.sha256(json.dumps(wish).encode()).hexdigest()[:8]}",
+            "formats": list(target.formats) if target.formats is not None else None,
+            "most_bytes": target.most_bytes,
+            "to_alpha": target.to_alpha,
+        }
 
     def read(self, name: str) -> bytes:
         """Return a copy's bytes; raise `OSError` when it is gone."""
         return (self.folder / name).read_bytes()
+
+
+def _copy(wish: dict[str, Json], facts: dict[str, Json]) -> Copy | None:
+    return Copy(name=wish["name"], **facts) if facts else None

@@ -35,17 +35,35 @@ def treat_file(
     transparent. Raises `NotAnImage` when it cannot be made to fit.
     """
     with durable.read(os.path.realpath(path)) as file:
-        decode(file)
-        size = file.seek(0, os.SEEK_END)
-        file.seek(0)
-        with Image.open(file) as image:
-            form = _form(image)
-            fits = (formats is None or form in formats) and (most_bytes is None or size <= most_bytes)
-            if fits and not to_alpha and not _is_private(image):
-                return {}
-            treated = _treated(
-                image, form if formats is None or form in formats else _other(image, formats), most_bytes, to_alpha
-            )
+        return _treat(decode, file, folder, name, formats, most_bytes, to_alpha)
+
+
+def treat_bytes(
+    decode: Decode,
+    *,
+    content: bytes,
+    folder: str,
+    name: str,
+    formats: Sequence[str] | None,
+    most_bytes: int | None,
+    to_alpha: bool,
+) -> Reply:
+    """Do the same for an image that lies nowhere, such as one that a URL showed."""
+    return _treat(decode, io.BytesIO(content), folder, name, formats, most_bytes, to_alpha)
+
+
+def _treat(
+    decode: Decode, file: BinaryIO, folder: str, name: str, formats: Sequence[str] | None, most_bytes: int | None, to_alpha: bool
+) -> Reply:
+    decode(file)
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    with Image.open(file) as image:
+        form = _form(image)
+        fits = (formats is None or form in formats) and (most_bytes is None or size <= most_bytes)
+        if fits and not to_alpha and not _is_private(image):
+            return {}
+        treated = _treated(image, form if formats is None or form in formats else _other(image, formats), most_bytes, to_alpha)
     _keep(treated, folder, name)
     facts = decode(io.BytesIO(treated))
     return {

@@ -26,6 +26,7 @@ TASKS: dict[str, Callable[..., publish.Reply]] = {
     "inspect_file": publish.inspect_file,
     "inspect_bytes": publish.inspect_bytes,
     "treat_file": treatment.treat_file,
+    "treat_bytes": treatment.treat_bytes,
 }
 
 

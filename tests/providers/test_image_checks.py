@@ -22,18 +22,20 @@ GOOD = [
     ("edits mask", edits, "gpt-image-2", {**refs(1), "mask": MASK}),
     ("edits url mask", edits, "gpt-image-2", {**refs(1), "mask": REMOTE}),
 ]
+FIT = "; fit_references: true on the account lets it be converted and shrunk"
+ALPHA = "; black_white_masks: true on the account makes it of a mask's black"
 BAD = [
     ("none", edits, "gpt-image-2", {"references": ()}, "references must be 1 to 16 (openai-edits gpt-image-2); got 0"),
     ("none, unlisted", edits, "mine", {"references": ()}, "references must be at least 1 (openai-edits mine); got 0"),
     ("seventeen", edits, "gpt-image-2", refs(17), "references must be 1 to 16 (openai-edits gpt-image-2); got 17"),
     ("too large", edits, "gpt-image-2", refs(1, size=51 * MIB),
-     "reference 1 must be at most 50.00 MiB (openai-edits gpt-image-2); got 51.00 MiB"),
+     "reference 1 must be at most 50.00 MiB (openai-edits gpt-image-2); got 51.00 MiB" + FIT),
     ("gif", edits, "gpt-image-2", refs(1, format="gif"),
-     "reference 1 must be one of png, jpeg, webp (openai-edits gpt-image-2); got gif"),
+     "reference 1 must be one of png, jpeg, webp (openai-edits gpt-image-2); got gif" + FIT),
     ("no alpha", edits, "gpt-image-2", {**refs(1), "mask": local()},
-     "mask must have an alpha channel whose transparent part is to be changed (openai-edits gpt-image-2)"),
+     "mask must have an alpha channel whose transparent part is to be changed (openai-edits gpt-image-2)" + ALPHA),
     ("jpeg mask", edits, "gpt-image-2", {**refs(1), "mask": local(alpha=True, format="jpeg")},
-     "mask must be one of png (openai-edits gpt-image-2); got jpeg"),
+     "mask must be one of png (openai-edits gpt-image-2); got jpeg" + FIT),
     ("other size", edits, "gpt-image-2", {**refs(1), "mask": local(alpha=True, width=511)},
      "mask must have the size of the first reference, 512x512 (openai-edits gpt-image-2); got 511x512"),
     ("large mask", edits, "gpt-image-2", {**refs(1), "mask": local(alpha=True, size=51 * MIB)},
@@ -42,9 +44,9 @@ BAD = [
      "reference 1 must be a file or an http(s) URL (openai-edits gpt-image-2)"),
     ("six", toapis, "gpt-4o-image", refs(6), "references must be 0 to 5 (toapis gpt-4o-image); got 6"),
     ("toapis gif", toapis, "gpt-4o-image", refs(1, format="gif"),
-     "reference 1 must be one of png, jpeg, webp (toapis gpt-4o-image); got gif"),
+     "reference 1 must be one of png, jpeg, webp (toapis gpt-4o-image); got gif" + FIT),
     ("toapis size", toapis, "gpt-4o-image", refs(1, size=10 * MIB + 1024 * 11),
-     "reference 1 must be at most 10.00 MiB (toapis gpt-4o-image); got 10.01 MiB"),
+     "reference 1 must be at most 10.00 MiB (toapis gpt-4o-image); got 10.01 MiB" + FIT),
     ("toapis mask", toapis, "gpt-4o-image", {**refs(1), "mask": local(size=5 * MIB)},
      "mask must be at most 4.00 MiB (toapis gpt-4o-image); got 5.00 MiB"),
     ("toapis base64", toapis, "gpt-4o-image", {"references": (type(REMOTE)(url="data:image/png;base64,x"),)},
@@ -55,8 +57,8 @@ BAD = [
 DALLE = [
     ("two", refs(2), "references must be 1 to 1 (openai-edits dall-e-2); got 2"),
     ("oblong", refs(1, width=511), "reference 1 must be square (openai-edits dall-e-2); got 511x512"),
-    ("jpeg", refs(1, format="jpeg"), "reference 1 must be one of png (openai-edits dall-e-2); got jpeg"),
-    ("large", refs(1, size=5 * MIB), "reference 1 must be at most 4.00 MiB (openai-edits dall-e-2); got 5.00 MiB"),
+    ("jpeg", refs(1, format="jpeg"), "reference 1 must be one of png (openai-edits dall-e-2); got jpeg" + FIT),
+    ("large", refs(1, size=5 * MIB), "reference 1 must be at most 4.00 MiB (openai-edits dall-e-2); got 5.00 MiB" + FIT),
 ]
 
 
@@ -73,6 +75,14 @@ def test_an_image_outside_the_limits_is_named(make: Any, model: str, fields: dic
 @pytest.mark.parametrize(("fields", "message"), [row[1:] for row in DALLE], ids=[row[0] for row in DALLE])
 def test_dalle_2_edits_one_small_square_png(fields: dict[str, Any], message: str) -> None:
     assert errors(edits(), model="dall-e-2", at={"base_url": RELAY}, **fields) == [message]
+
+
+def test_a_setting_that_is_on_already_is_no_advice() -> None:
+    at = {"fit_references": True, "black_white_masks": True}
+    assert errors(edits(), at=at, mask=local(), **refs(1, format="gif")) == [
+        "reference 1 must be one of png, jpeg, webp (openai-edits gpt-image-2); got gif",
+        "mask must have an alpha channel whose transparent part is to be changed (openai-edits gpt-image-2)",
+    ]
 
 
 def test_a_mask_has_no_place_where_nothing_is_edited() -> None:
