@@ -13,6 +13,7 @@ from orchestrator.simulator.tasks import Order
 if TYPE_CHECKING:
     from orchestrator.simulator.arrival import Arrival
     from orchestrator.simulator.ledger import Reference
+    from orchestrator.simulator.openai_pictures import FindFile
 
 __all__ = [
     "FAMILIES",
@@ -81,14 +82,14 @@ def read_generation(arrival: Arrival, *, delivery: Literal["b64", "url"]) -> Ord
     return _read(fields, default_model=default, delivery=delivery)
 
 
-def read_edit(arrival: Arrival, *, delivery: Literal["b64", "url"]) -> Order:
+def read_edit(arrival: Arrival, *, delivery: Literal["b64", "url"], find_file: FindFile) -> Order:
     """The order in an edit, form or JSON; raises Refusal for the first field that is wrong."""
     if arrival.problem is not None:
         raise complaint(arrival.problem, param="body", code="invalid_body")
     is_form = arrival.json is None
     fields = Fields(arrival.values, complaint, from_form=is_form)
     fields.refuse_unknown(EDIT_FIELDS)
-    references, mask = read_form_pictures(arrival.files) if is_form else read_json_pictures(fields)
+    references, mask = read_form_pictures(arrival.files) if is_form else read_json_pictures(fields, find_file)
     return _read(fields, default_model="gpt-image-1.5", delivery=delivery, references=references, mask=mask)
 
 

@@ -12,6 +12,7 @@ from orchestrator.simulator.arrival import read_arrival
 from orchestrator.simulator.gate import key_of
 from orchestrator.simulator.ledger import Reference, Upload
 from orchestrator.simulator.openai_fields import complaint
+from orchestrator.simulator.openai_pictures import no_such_file
 from orchestrator.simulator.refusal import Refusal
 from orchestrator.simulator.uploads import picture_type
 
@@ -64,7 +65,7 @@ class OpenAiFiles:
         """What a file id stands for; raises Refusal for one nobody got."""
         upload = self._known.get(file_id)
         if upload is None:
-            raise complaint(f"No such File object: {file_id}", param=field, code="image_file_not_found")
+            return no_such_file(field, file_id)
         return Reference(
             field=field,
             kind="file_id",

@@ -11,6 +11,7 @@ from orchestrator.simulator.answers import json_answer
 from orchestrator.simulator.drawing import render
 from orchestrator.simulator.gate import key_of
 from orchestrator.simulator.openai_fields import family_of, read_edit, read_generation
+from orchestrator.simulator.openai_pictures import no_such_file
 from orchestrator.simulator.openai_streaming import stream_pictures
 from orchestrator.simulator.openai_usage import usage
 from orchestrator.simulator.refusal import Refusal
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from orchestrator.simulator.arrival import Arrival
     from orchestrator.simulator.clock import Clock
     from orchestrator.simulator.gate import Gate
+    from orchestrator.simulator.openai_pictures import FindFile
     from orchestrator.simulator.options import SimulatorOptions
     from orchestrator.simulator.results import ResultFiles
     from orchestrator.simulator.tasks import Order, Task
@@ -160,6 +162,19 @@ class OpenAiEdits(OpenAiGenerations):
 
     endpoint = "images/edits"
 
+    def __init__(
+        self,
+        *,
+        options: SimulatorOptions,
+        clock: Clock,
+        gate: Gate,
+        results: ResultFiles,
+        identifiers: Random,
+        find_file: FindFile = no_such_file,
+    ) -> None:
+        super().__init__(options=options, clock=clock, gate=gate, results=results, identifiers=identifiers)
+        self._find_file = find_file
+
     def judge(self, arrival: Arrival) -> Order:
         """Check every field and picture; raises Refusal."""
-        return read_edit(arrival, delivery=self._options.result)
+        return read_edit(arrival, delivery=self._options.result, find_file=self._find_file)

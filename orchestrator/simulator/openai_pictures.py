@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Callable
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from orchestrator.simulator.arrival import Part
     from orchestrator.simulator.fields import Fields
 
-__all__ = ["picture_at", "read_form_pictures", "read_json_pictures"]
+__all__ = ["FindFile", "no_such_file", "picture_at", "read_form_pictures", "read_json_pictures"]
 
 MOST_PICTURES = 16
 LARGEST_PICTURE = 50 * 1024 * 1024
@@ -25,6 +26,9 @@ LONGEST_URL = 20_971_520
 DATA_URL = re.compile(r"data:(?P<media>image/[\w.+-]+);base64,(?P<content>[A-Za-z0-9+/=\s]+)")
 
 Pictures = tuple[tuple[Reference, ...], Reference | None]
+
+FindFile = Callable[[str, str], Reference]
+"""(field, file id) -> the picture that was uploaded; raises Refusal for an id that nobody got."""
 
 
 def read_form_pictures(files: list[Part]) -> Pictures:
@@ -39,14 +43,19 @@ def read_form_pictures(files: list[Part]) -> Pictures:
     return _check(pictures, masks[0] if masks else None, field="image")
 
 
-def read_json_pictures(fields: Fields) -> Pictures:
+def no_such_file(field: str, file_id: str) -> Reference:
+    """Refuse a file id, as every one is refused where nothing can be uploaded."""
+    raise _complaint(f"No such File object: {file_id}", field, "image_file_not_found")
+
+
+def read_json_pictures(fields: Fields, find_file: FindFile = no_such_file) -> Pictures:
     """The `images` and the `mask` of a JSON body, each an `image_url` or a `file_id`."""
     listed = fields.raw("images")
     if not isinstance(listed, list):
         raise _complaint("Missing required parameter: 'images'.", "images", "missing_required_parameter")
-    pictures = tuple(picture_at(value, "images") for value in listed)
+    pictures = tuple(picture_at(value, "images", find_file) for value in listed)
     mask = fields.raw("mask")
-    return _check(pictures, None if mask is None else picture_at(mask, "mask"), field="images")
+    return _check(pictures, None if mask is None else picture_at(mask, "mask", find_file), field="images")
 
 
 def _complaint(message: str, param: str, code: str) -> Refusal:
@@ -67,14 +76,14 @@ def _from_part(part: Part) -> Reference:
     return _from_bytes(part.name, part.content, filename=part.filename, content_type=part.content_type)
 
 
-def picture_at(value: Any, field: str) -> Reference:  # noqa: ANN401 -- whatever JSON the client sent
+def picture_at(value: Any, field: str, find_file: FindFile) -> Reference:  # noqa: ANN401 -- whatever JSON the client sent
     """The picture that an object with an `image_url` or a `file_id` names."""
     given = {name: value.get(name) for name in ("image_url", "file_id")} if isinstance(value, dict) else {}
     texts = {name: text for name, text in given.items() if isinstance(text, str)}
     if len(texts) != 1:
         raise _complaint("Give exactly one of 'image_url' and 'file_id'.", field, "invalid_value")
     if "file_id" in texts:
-        return Reference(field=field, kind="file_id", file_id=texts["file_id"])
+        return find_file(field, texts["file_id"])
     return _from_url(texts["image_url"], field)
 
 

@@ -155,5 +155,4 @@ def _parts(item: Any) -> list[dict[str, Any]]:  # noqa: ANN401 -- whatever JSON 
 
 
 def _picture(value: Any, field: str, earlier: Earlier) -> Reference:  # noqa: ANN401 -- whatever JSON the client sent
-    found = picture_at(value, field)
-    return found if found.file_id is None else earlier.file(field, found.file_id)
+    return picture_at(value, field, earlier.file)

@@ -81,12 +81,20 @@ class Simulator:
         gate.callbacks = self._callbacks = Callbacks(options, clock, chance, ledger)
         uploads = Uploads(options=options, clock=clock, chance=chance, ledger=ledger, journal=self._journal)
         toapis = ToApis(options=options, clock=clock, ledger=ledger, gate=gate, tasks=tasks, results=results, uploads=uploads)
-        openai: list[Api] = [
+        generations, variations = (
             kind(options=options, clock=clock, gate=gate, results=results, identifiers=chance.stream("request id"))
-            for kind in (OpenAiGenerations, OpenAiEdits, OpenAiVariations)
-        ]
+            for kind in (OpenAiGenerations, OpenAiVariations)
+        )
         files = OpenAiFiles(
-            options=options, clock=clock, chance=chance, ledger=ledger, journal=self._journal, gate=gate, errors=openai[0]
+            options=options, clock=clock, chance=chance, ledger=ledger, journal=self._journal, gate=gate, errors=generations
+        )
+        edits = OpenAiEdits(
+            options=options,
+            clock=clock,
+            gate=gate,
+            results=results,
+            identifiers=chance.stream("request id"),
+            find_file=files.find,
         )
         responses = OpenAiResponses(
             options=options,
@@ -117,7 +125,7 @@ class Simulator:
         )
         self._apis: dict[str, list[Api | RelayTasks]] = {
             "/toapis": [toapis],
-            "/openai": [*openai, responses],
+            "/openai": [generations, edits, variations, responses],
             "/ttapi": [*ttapi],
             "/gpt-image-2": [*relay],
             "/chat": [*chat],

@@ -68,7 +68,7 @@ def _large_is_slow(monkeypatch: pytest.MonkeyPatch, clock: JumpingClock) -> None
 
 
 @pytest.mark.usefixtures("_large_is_slow")
-@pytest.mark.parametrize(("provider", "account"), [("toapis", {}), ("openai-responses", BY_ID)])
+@pytest.mark.parametrize(("provider", "account"), [("toapis", {}), ("openai-responses", BY_ID), ("openai-edits", BY_ID)])
 async def test_references_arrive_in_the_order_of_the_file_although_the_first_comes_last(
     open_bench: OpenBench, provider: str, account: dict[str, Any]
 ) -> None:
@@ -91,7 +91,7 @@ async def test_references_arrive_in_the_order_of_the_file_although_the_first_com
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("provider", "account"), [("toapis", {}), ("openai-responses", BY_ID)])
+@pytest.mark.parametrize(("provider", "account"), [("toapis", {}), ("openai-responses", BY_ID), ("openai-edits", BY_ID)])
 async def test_a_reference_of_122_jobs_is_uploaded_once_an_account(
     open_bench: OpenBench, provider: str, account: dict[str, Any]
 ) -> None:
@@ -124,7 +124,7 @@ async def test_a_killed_run_uploads_nothing_again(open_bench: OpenBench) -> None
     assert set(bench.simulator.ledger.charged_prompts().values()) == {1}
 
 
-@pytest.mark.parametrize(("provider", "account"), [("toapis", {}), ("openai-responses", BY_ID)])
+@pytest.mark.parametrize(("provider", "account"), [("toapis", {}), ("openai-responses", BY_ID), ("openai-edits", BY_ID)])
 async def test_an_upload_that_the_provider_has_forgotten_is_made_again_once_for_all(
     open_bench: OpenBench, provider: str, account: dict[str, Any], forgotten: set[str]
 ) -> None:

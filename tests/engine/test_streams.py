@@ -122,3 +122,4 @@ async def test_file_ids_stand_for_the_images_of_an_edit(open_bench: OpenBench, t
     assert (await bench.run(rows(3, references=[str(reference)]))).exit_code == 0, bench.events
     (upload,) = bench.simulator.ledger.uploads
     assert [[one.file_id for one in submission.references] for submission in bench.accepted()] == [[upload.id]] * 3
+    assert {one.sha256 for submission in bench.accepted() for one in submission.references} == {upload.sha256}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import openai
 import pytest
+from openai.types import ImagesResponse
 
 from .bench import picture_file
 
@@ -54,6 +55,21 @@ async def test_it_edits_two_files_with_a_mask(client: openai.AsyncOpenAI, bench:
     ]
     assert entry.mask is not None
     assert entry.mask.sha256 == hashlib.sha256(mask).hexdigest()
+
+
+async def test_it_names_an_uploaded_file_in_an_edit_and_understands_that_another_is_unknown(
+    client: openai.AsyncOpenAI, bench: Bench
+) -> None:
+    uploaded = await client.files.create(file=("first.png", picture_file()), purpose="vision")
+    order = {"model": "gpt-image-2", "prompt": "add a hat"}  # images.edit writes forms only, which have no place for an id
+    known, unknown = ({**order, "images": [{"file_id": name}]} for name in (uploaded.id, "file-nobody"))
+    answer = await client.post("/images/edits", body=known, cast_to=ImagesResponse)
+    assert answer.data is not None
+    assert base64.b64decode(answer.data[0].b64_json or "").startswith(b"\x89PNG")
+    assert [reference.filename for reference in bench.ledger.submissions[0].references] == ["first.png"]
+    with pytest.raises(openai.BadRequestError) as refused:
+        await client.post("/images/edits", body=unknown, cast_to=ImagesResponse)
+    assert (refused.value.code, refused.value.param) == ("image_file_not_found", "images")
 
 
 async def test_it_lists_models(client: openai.AsyncOpenAI) -> None:

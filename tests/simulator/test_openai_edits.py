@@ -27,6 +27,14 @@ async def edit(bench: Bench, *files: tuple[str, bytes, str], **texts: str) -> Cl
     return await bench.post(PATH, data=form)
 
 
+async def upload(bench: Bench, content: bytes, filename: str) -> str:
+    form = aiohttp.FormData()
+    form.add_field("purpose", "vision")
+    form.add_field("file", content, filename=filename)
+    response = await bench.post("/openai/v1/files", data=form)
+    return str((await response.json())["id"])
+
+
 async def test_files_are_recorded_in_their_order_with_their_digests(bench: Bench) -> None:
     response = await edit(bench, ("image[]", SECOND, "b.jpg"), ("image[]", FIRST, "a.png"), ("mask", FIRST, "mask.png"), n="2")
     assert response.status == 200
@@ -62,16 +70,38 @@ async def test_pictures_count_as_input_tokens(bench: Bench) -> None:
 
 async def test_the_json_form_takes_urls_data_and_file_ids(bench: Bench) -> None:
     data_url = "data:image/png;base64," + base64.b64encode(FIRST).decode()
-    images = [{"image_url": "https://example.com/a.png"}, {"image_url": data_url}, {"file_id": "file-7"}]
-    body = {"model": "gpt-image-2", "prompt": "add a hat", "images": images, "mask": {"file_id": "file-8"}}
+    first, mask = await upload(bench, FIRST, "first.png"), await upload(bench, SECOND, "mask.png")
+    images = [{"image_url": "https://example.com/a.png"}, {"image_url": data_url}, {"file_id": first}]
+    body = {"model": "gpt-image-2", "prompt": "add a hat", "images": images, "mask": {"file_id": mask}}
     response = await bench.post(PATH, json=body)
     assert response.status == 200
     entry = bench.ledger.submissions[0]
     assert [reference.kind for reference in entry.references] == ["url", "file", "file_id"]
     assert entry.references[1].sha256 == hashlib.sha256(FIRST).hexdigest()
-    assert entry.references[2].file_id == "file-7"
+    assert (entry.references[2].file_id, entry.references[2].sha256) == (first, hashlib.sha256(FIRST).hexdigest())
     assert entry.mask is not None
-    assert entry.mask.file_id == "file-8"
+    assert (entry.mask.file_id, entry.mask.sha256) == (mask, hashlib.sha256(SECOND).hexdigest())
+
+
+@pytest.mark.parametrize(("field", "where"), [("images", "first"), ("images", "second"), ("mask", "mask")])
+async def test_a_file_that_nobody_uploaded_is_refused_by_its_id(bench: Bench, field: str, where: str) -> None:
+    known = {"file_id": await upload(bench, FIRST, "first.png")}
+    invented = {"file_id": "file-nobody"}
+    images = [invented if where == name else known for name in ("first", "second")]
+    body = {"model": "gpt-image-2", "prompt": "add a hat", "images": images, "mask": invented if where == "mask" else known}
+    response = await bench.post(PATH, json=body)
+    error = (await response.json())["error"]
+    assert (response.status, error["code"], error["param"]) == (400, "image_file_not_found", field)
+    assert error["message"] == "No such File object: file-nobody"
+    assert bench.ledger.accepted() == []
+
+
+@pytest.mark.parametrize("path", ["/ttapi/v1/images/edits", "/gpt-image-2/v1/images/edits"])
+async def test_a_file_id_means_nothing_where_nothing_can_be_uploaded(bench: Bench, path: str) -> None:
+    images = [{"file_id": await upload(bench, FIRST, "first.png")}]
+    response = await bench.post(path, json={"model": "gpt-image-2", "prompt": "add a hat", "images": images})
+    assert response.status == 400
+    assert "No such File object" in await response.text()
 
 
 @pytest.mark.parametrize(
@@ -85,8 +115,8 @@ async def test_the_json_form_takes_urls_data_and_file_ids(bench: Bench) -> None:
         ([{"image_url": "ftp://example.com/a.png"}], None),
         ([{"image_url": "data:image/png;base64,AAAA"}], None),
         ([{"image_url": "data:image/png;base64,A"}], None),
-        ([{"file_id": "file-7"}] * 17, None),
-        ([{"file_id": "file-7"}], {}),
+        ([{"image_url": "https://example.com/a.png"}] * 17, None),
+        ([{"image_url": "https://example.com/a.png"}], {}),
     ],
 )
 async def test_wrong_json_pictures_are_refused(bench: Bench, images: Any, mask: Any) -> None:
