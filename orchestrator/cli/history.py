@@ -23,13 +23,13 @@ async def show(key: str, batch: str | None, where: Where, voice: Voice) -> int:
 
 
 def _told(story: Story) -> Iterator[str]:
-    yield from _asked(story.job, story.job["spec"])
+    yield from _asked(story.job, story.job["spec"], iter(story.parents))
     yield from _titled("attempts", (_attempt(attempt) for attempt in story.attempts))
     yield from _titled("images", (_image(image) for image in story.images))
     yield from _titled("history", (_event(event) for event in story.events))
 
 
-def _asked(job: Mapping[str, Any], spec: Mapping[str, Any]) -> Iterator[str]:
+def _asked(job: Mapping[str, Any], spec: Mapping[str, Any], parents: Iterator[Mapping[str, Any]]) -> Iterator[str]:
     partial = ", with fewer images than asked for" if job["partial"] else ""
     yield f"{harmless(job['key'])} of {harmless(job['batch'])}: {job['state']}{partial}"
     if job["error_code"]:
@@ -38,13 +38,25 @@ def _asked(job: Mapping[str, Any], spec: Mapping[str, Any]) -> Iterator[str]:
     yield f"  sent to   {harmless(job['account'])} ({harmless(job['provider'])}), model {harmless(job['model'])}"
     params = {"size": spec["size"], "n": job["n"], **spec["params"], **spec["extra"]}
     yield f"  with      {_pairs(params)}"
+    if spec["continues"]:
+        yield f"  continues {_made(next(parents))}"
     for label, reference in [("reference", each) for each in spec["references"]] + [("mask", spec["mask"])]:
         if reference:
-            yield f"  {label:<9} {harmless(without_query(reference.get('path') or reference['url']))}"
+            yield f"  {label:<9} {_made(next(parents)) if 'job' in reference else _named(reference)}"
     if spec["meta"]:
         yield f"  meta      {_pairs(spec['meta'])}"
     estimated = "unknown" if job["cost_likely"] is None else money(job["cost_likely"])
     yield f"  estimate  {estimated}"
+
+
+def _made(parent: Mapping[str, Any]) -> str:
+    """Return which image of another job was taken; they come in the order of the request."""
+    name = f"image {parent['image']} of {harmless(parent['job'])}"
+    return name if parent["sha256"] is None else f"{name}, {_pairs({name: parent[name] for name in ('attempt', 'sha256')})}"
+
+
+def _named(reference: Mapping[str, Any]) -> str:
+    return harmless(without_query(reference.get("path") or reference["url"]))
 
 
 def _attempt(attempt: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from orchestrator.jobs.attempts import Charged
 from orchestrator.jobs.failures import ErrorCode
 from orchestrator.jobs.lifecycle import State
 from orchestrator.jobs.spec import Json
-from orchestrator.manifest import ManifestAttempt, ManifestCost, ManifestError, ManifestImage, ManifestJob
+from orchestrator.manifest import ManifestAttempt, ManifestCost, ManifestError, ManifestImage, ManifestJob, ManifestParent
 from orchestrator.store.reading import Story
 
 
@@ -34,6 +34,7 @@ def receipt(story: Story) -> ManifestJob:
         references=[_reference(reference) for reference in spec["references"]],
         mask=_reference(spec["mask"]) if spec["mask"] else None,
         continues=spec["continues"],
+        parents=tuple(_parent(parent) for parent in story.parents),
         meta=spec["meta"],
         images=tuple(_image(image) for image in story.images),
         attempts=tuple(_attempt(attempt) for attempt in story.attempts),
@@ -64,6 +65,12 @@ def _reference(reference: Mapping[str, Any]) -> Json:
     if "job" in reference:
         return {"job": reference["job"], "image": reference["image"]}
     return {"path": reference["path"], "sha256": reference["sha256"]}
+
+
+def _parent(parent: Mapping[str, Any]) -> ManifestParent:
+    return ManifestParent(
+        role=parent["role"], job=parent["job"], image=parent["image"], attempt=parent["attempt"], sha256=parent["sha256"]
+    )
 
 
 def _image(image: Mapping[str, Any]) -> ManifestImage:

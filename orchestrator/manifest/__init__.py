@@ -1,7 +1,7 @@
 """The receipt: what was asked, what came, what it cost, what failed and why."""
 
 from orchestrator.manifest.export import STANDARD_OUTPUT, Form, check_place, export, write_manifest
-from orchestrator.manifest.rows import ManifestAttempt, ManifestCost, ManifestError, ManifestImage, ManifestJob
+from orchestrator.manifest.rows import ManifestAttempt, ManifestCost, ManifestError, ManifestImage, ManifestJob, ManifestParent
 
 __all__ = [
     "STANDARD_OUTPUT",
@@ -11,6 +11,7 @@ __all__ = [
     "ManifestError",
     "ManifestImage",
     "ManifestJob",
+    "ManifestParent",
     "check_place",
     "export",
     "write_manifest",

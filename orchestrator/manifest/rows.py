@@ -11,6 +11,22 @@ from orchestrator.jobs.spec import Json
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ManifestParent:
+    """Another job's image that goes into this one."""
+
+    role: str
+    """`reference`, `mask` or `continues`."""
+    job: str
+    """The other job's key."""
+    image: int
+    """Which of its images, from 0."""
+    attempt: int | None = None
+    """The number of its attempt whose image was used; None as long as none was."""
+    sha256: str | None = None
+    """Hex digest of the very bytes that were used."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ManifestImage:
     """One image of a job: on disk, or still or for ever missing, and then without a file. Times in Unix seconds."""
 
@@ -90,6 +106,8 @@ class ManifestJob:
     """Paths, URLs, or `{job, image}`."""
     mask: Json = None
     continues: str | None = None
+    parents: tuple[ManifestParent, ...] = ()
+    """What it was made from of other jobs: first what it continues, then the references in their order, then the mask."""
     meta: Mapping[str, Json] = field(default_factory=dict)
     images: tuple[ManifestImage, ...] = ()
     attempts: tuple[ManifestAttempt, ...] = ()

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 from orchestrator.jobs.deadlines import text_of
 from orchestrator.jobs.spec import Json
-from orchestrator.manifest.rows import ManifestAttempt, ManifestCost, ManifestError, ManifestImage, ManifestJob
+from orchestrator.manifest.rows import ManifestAttempt, ManifestCost, ManifestError, ManifestImage, ManifestJob, ManifestParent
 
 _TIMES = frozenset({"source_expires_at", "downloaded_at", "started_at", "ended_at", "created_at", "finished_at"})
 _SOURCES = frozenset({"references", "mask"})
@@ -18,7 +18,7 @@ _INVISIBLE = re.compile(r"[\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-
 _USER = re.compile(r"^(\w+://)[^/@]+@")
 _NAMES = {
     kind: tuple(field.name for field in fields(kind))
-    for kind in (ManifestJob, ManifestImage, ManifestAttempt, ManifestCost, ManifestError)
+    for kind in (ManifestJob, ManifestParent, ManifestImage, ManifestAttempt, ManifestCost, ManifestError)
 }
 
 
@@ -53,9 +53,9 @@ class Array:
         self._file.write("[]\n" if self._before == "[\n" else "\n]\n")
 
 
-def json_of(job: ManifestJob) -> dict[str, Json]:
-    """Return a row as the object that stands in JSON and JSONL."""
-    return _object(job)
+def json_of(record: ManifestJob | ManifestParent) -> dict[str, Json]:
+    """Return a row, or a part of it, as the object that stands in JSON and JSONL."""
+    return _object(record)
 
 
 def json_text(value: Json) -> str:

@@ -8,12 +8,12 @@ from typing import TextIO
 from orchestrator.jobs.deadlines import text_of
 from orchestrator.jobs.spec import Json
 from orchestrator.manifest.rows import ManifestCost, ManifestImage, ManifestJob
-from orchestrator.manifest.shape import json_text
+from orchestrator.manifest.shape import json_of, json_text
 
 COLUMNS = (
     "batch", "key", "state", "account", "provider", "model", "prompt", "index", "file", "sha256", "bytes", "format", "width",
     "height", "cost_estimated", "cost_actual", "currency", "attempts", "remote_id", "error_code", "error_message", "created_at",
-    "finished_at",
+    "finished_at", "parents",
 )  # fmt: skip
 """Before the columns `meta.NAME` (design.md section 7)."""
 
@@ -48,6 +48,7 @@ class Table:
         yield from (cost.estimated, cost.actual, cost.currency, len(job.attempts), _remote_id(job))
         yield from (job.error.code, job.error.message) if job.error else (None, None)
         yield from (text_of(job.created_at), None if job.finished_at is None else text_of(job.finished_at))
+        yield [json_of(parent) for parent in job.parents] or None
         yield from (job.meta.get(name) for name in self._meta_names)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import TextClause, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.jobs.spec import JobSpec, Json
@@ -146,6 +146,15 @@ USE_PARENT = text(
     "UPDATE parent SET used_attempt_id = :attempt_id, used_sha256 = :sha256 WHERE child_id = :child AND slot = :slot"
 )
 """Says which attempt and which content of a parent a child was made from."""
+MADE_FROM = text(
+    """
+    SELECT parent.child_id AS job_id, parent.role, one.key AS job, parent.image_index AS image, attempt.number AS attempt,
+        parent.used_sha256 AS sha256
+    FROM parent JOIN job AS one ON one.id = parent.parent_id LEFT JOIN attempt ON attempt.id = parent.used_attempt_id
+    WHERE parent.child_id IN :ids ORDER BY parent.child_id, parent.slot
+    """
+).bindparams(bindparam("ids", expanding=True))
+"""What jobs need of others, as the history tells it: with the attempt and the content that were used, once they are."""
 _JOIN = text(
     """
     INSERT INTO parent (child_id, slot, parent_id, role, image_index)

@@ -10,6 +10,7 @@ from sqlalchemy import Row, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.jobs.lifecycle import State
+from orchestrator.store.chains import MADE_FROM
 from orchestrator.store.columns import NANO
 from orchestrator.store.operators import Selection
 from orchestrator.store.spending import Spending, of_batches
@@ -84,6 +85,8 @@ class Story:
     job: dict[str, Any]
     attempts: tuple[dict[str, Any], ...]
     images: tuple[dict[str, Any], ...]
+    parents: tuple[dict[str, Any], ...] = ()
+    """What it needs of other jobs, by slot: role, job, image, and the attempt and sha256 that were used."""
     events: tuple[dict[str, Any], ...] = ()
 
 
@@ -168,12 +171,14 @@ async def page(connection: AsyncConnection, batch_id: int, after: Place, *, for_
     decode = _decoded_or_text if for_audit else json.loads
     attempts = await _by_job(connection, _ATTEMPTS, ids, decode)
     images = await _by_job(connection, _IMAGES, ids)
+    parents = await _by_job(connection, MADE_FROM, ids)
     events = await _by_job(connection, _EVENTS, ids) if for_audit else {}
     return [
         Story(
             job=_plain(row, decode),
             attempts=attempts.get(row.id, ()),
             images=images.get(row.id, ()),
+            parents=parents.get(row.id, ()),
             events=events.get(row.id, ()),
         )
         for row in jobs
@@ -190,8 +195,15 @@ async def story(connection: AsyncConnection, job_id: int) -> Story:
     row = (await connection.execute(_ONE, {"id": job_id})).one()
     attempts = await _by_job(connection, _ATTEMPTS, [job_id])
     images = await _by_job(connection, _IMAGES, [job_id])
+    parents = await _by_job(connection, MADE_FROM, [job_id])
     events = await _by_job(connection, _EVENTS, [job_id])
-    return Story(job=_plain(row), attempts=attempts.get(job_id, ()), images=images.get(job_id, ()), events=events.get(job_id, ()))
+    return Story(
+        job=_plain(row),
+        attempts=attempts.get(job_id, ()),
+        images=images.get(job_id, ()),
+        parents=parents.get(job_id, ()),
+        events=events.get(job_id, ()),
+    )
 
 
 async def meta_names(connection: AsyncConnection, batch_id: int) -> list[str]:

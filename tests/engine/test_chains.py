@@ -39,6 +39,31 @@ async def test_a_child_is_sent_with_the_image_of_its_parent(open_bench: OpenBenc
     assert query(bench.database, "SELECT role, image_index, used_sha256 FROM parent") == [("reference", 0, made)]
 
 
+async def test_the_manifest_says_which_image_of_which_job_went_into_another(open_bench: OpenBench, tmp_path: Path) -> None:
+    bench = await open_bench("openai")
+    style = str(picture(tmp_path / "style.png", 1))
+    pair = {**SKETCH, "id": "pair", "n": 2}
+    red = {"id": "red", "prompt": "red", "references": [style, {"job": "pair", "image": 1}, {"job": "sketch"}]}
+    assert (await bench.run([red, SKETCH, pair, {"id": "blue", "prompt": "blue", "continues": "sketch"}])).exit_code == 0
+    rows = {row["key"]: row for row in bench.manifest()}
+    made = {(key, image["index"]): image["sha256"] for key, row in rows.items() for image in row["images"]}
+    assert rows["red"]["parents"] == [
+        {"role": "reference", "job": "pair", "image": 1, "attempt": 1, "sha256": made["pair", 1]},
+        {"role": "reference", "job": "sketch", "image": 0, "attempt": 1, "sha256": made["sketch", 0]},
+    ]
+    assert rows["blue"]["parents"] == [
+        {"role": "continues", "job": "sketch", "image": 0, "attempt": 1, "sha256": made["sketch", 0]}
+    ]
+    assert rows["sketch"]["parents"] == []
+
+
+async def test_a_child_that_was_never_sent_names_its_parent_and_no_image(open_bench: OpenBench) -> None:
+    bench = await open_bench("openai", fail_containing="pencil")
+    assert (await bench.run([child("red", "sketch"), SKETCH])).exit_code == 1
+    unused = {"role": "reference", "job": "sketch", "image": 0, "attempt": None, "sha256": None}
+    assert [row["parents"] for row in bench.manifest()] == [[unused], []]
+
+
 async def test_a_chain_goes_through_its_generations_in_order(open_bench: OpenBench) -> None:
     bench = await open_bench("openai")
     finished = await bench.run([child("c", "b", "a"), child("b", "a"), {"id": "a", "prompt": "first"}])

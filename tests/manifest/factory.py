@@ -6,7 +6,7 @@ from decimal import Decimal
 from orchestrator.jobs.attempts import Charged
 from orchestrator.jobs.failures import ErrorCode
 from orchestrator.jobs.lifecycle import State
-from orchestrator.manifest import ManifestAttempt, ManifestCost, ManifestError, ManifestImage, ManifestJob
+from orchestrator.manifest import ManifestAttempt, ManifestCost, ManifestError, ManifestImage, ManifestJob, ManifestParent
 
 
 def image(index: int = 0) -> ManifestImage:
@@ -22,6 +22,10 @@ def image(index: int = 0) -> ManifestImage:
         source_expires_at=3600.0,
         downloaded_at=12.5,
     )
+
+
+def parent(role: str = "reference", *, used: bool = True) -> ManifestParent:
+    return ManifestParent(role=role, job="sketch", image=1, attempt=2 if used else None, sha256="cd" * 32 if used else None)
 
 
 def attempt(number: int = 1, *, remote_id: str | None = "task-1") -> ManifestAttempt:

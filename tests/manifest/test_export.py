@@ -17,7 +17,7 @@ import pytest
 from orchestrator.cli.words import harmless
 from orchestrator.manifest import Form, ManifestJob, export
 
-from .factory import failed, rows, succeeded
+from .factory import failed, parent, rows, succeeded
 
 
 async def written(path: Path, form: Form, *jobs: ManifestJob) -> str:
@@ -44,11 +44,12 @@ async def test_json_is_one_array_of_the_same_objects(tmp_path: Path, count: int)
 
 
 async def test_an_object_has_the_documented_fields_in_their_order(tmp_path: Path) -> None:
-    told = json.loads(await written(tmp_path / "m.jsonl", Form.JSONL, succeeded()))
+    told = json.loads(await written(tmp_path / "m.jsonl", Form.JSONL, succeeded(parents=(parent(),))))
     assert " ".join(told) == (
-        "batch key state partial account provider model prompt params references mask continues meta "
+        "batch key state partial account provider model prompt params references mask continues parents meta "
         "images attempts cost error created_at finished_at"
     )
+    assert " ".join(told["parents"][0]) == "role job image attempt sha256"
     assert " ".join(told["images"][0]) == (
         "index file sha256 bytes format width height revised_prompt degraded source_expires_at downloaded_at"
     )

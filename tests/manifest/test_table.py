@@ -1,4 +1,5 @@
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,11 @@ from hypothesis import strategies as st
 from orchestrator.manifest import Form, ManifestJob, export
 from orchestrator.manifest.table import _cell
 
-from .factory import attempt, failed, rows, succeeded
+from .factory import attempt, failed, parent, rows, succeeded
 
 COLUMNS = (
     "batch,key,state,account,provider,model,prompt,index,file,sha256,bytes,format,width,height,"
-    "cost_estimated,cost_actual,currency,attempts,remote_id,error_code,error_message,created_at,finished_at"
+    "cost_estimated,cost_actual,currency,attempts,remote_id,error_code,error_message,created_at,finished_at,parents"
 )
 
 
@@ -47,6 +48,16 @@ async def test_a_column_of_costs_adds_up_to_what_was_paid(tmp_path: Path) -> Non
     assert [row["cost_actual"] for row in found] == ["0.0420", "", "", "0.0420"]
     assert [row["cost_estimated"] for row in found] == ["0.04", "", "", "0.04"]
     assert {row["currency"] for row in found} == {"USD"}
+
+
+async def test_a_row_says_what_it_was_made_from_of_other_jobs(tmp_path: Path) -> None:
+    parents = (parent("continues"), parent("mask", used=False))
+    child, other = await table(tmp_path, succeeded("a", parents=parents), succeeded("b"))
+    assert json.loads(child["parents"]) == [
+        {"role": "continues", "job": "sketch", "image": 1, "attempt": 2, "sha256": "cd" * 32},
+        {"role": "mask", "job": "sketch", "image": 1, "attempt": None, "sha256": None},
+    ]
+    assert other["parents"] == ""
 
 
 async def test_every_field_is_quoted(tmp_path: Path) -> None:
