@@ -83,12 +83,16 @@ def test_what_is_documented_may_be_sent_and_the_unsent_prompt_is_named(fields: d
         ),
         pytest.param({"references": ()}, f"references must be 1 to 1 {WHERE}; got 0", id="no image"),
         pytest.param({"references": (local(), local())}, f"references must be 1 to 1 {WHERE}; got 2", id="two images"),
-        pytest.param({"references": (local(format="jpeg"),)}, f"reference 1 must be one of png {WHERE}; got jpeg{FIT}", id="jpeg"),
+        pytest.param(
+            {"references": (local(format="jpeg"),)}, f"reference 1 must be one of png {WHERE}; got jpeg{FIT}", id="jpeg"
+        ),
         pytest.param(
             {"references": (local(width=512, height=511),)}, f"reference 1 must be square {WHERE}; got 512x511", id="not square"
         ),
         pytest.param(
-            {"references": (local(size=4 * 2**20),)}, f"reference 1 must be at most 4.00 MiB {WHERE}; got 4.00 MiB{FIT}", id="4 MB"
+            {"references": (local(size=4 * 2**20),)},
+            f"reference 1 must be at most 4.00 MiB {WHERE}; got 4.00 MiB{FIT}",
+            id="4 MB",
         ),
         pytest.param({"mask": local(alpha=True)}, f"a mask cannot be sent {WHERE}", id="mask"),
     ],
