@@ -13,9 +13,10 @@ from orchestrator.providers.ttapi_job_answers import STATUSES
 from orchestrator.transport.messages import Request, Unreadable
 
 from .making import MASK, PNG, answer, local, sample
-from .ttapi_making import NEWER, account, adapter, errors, order, spec
+from .relays import account, adapter, errors, order, spec
 
 JOBS = "ttapi-4o"
+NEWER = {"options": {"submit_path": "/openai/gpt/generations"}}
 GUIDE = json.loads(sample("ttapi_4o_on_queue.json"))["data"]
 
 

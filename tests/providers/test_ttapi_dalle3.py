@@ -7,7 +7,7 @@ from orchestrator.jobs.failures import ErrorCode
 from orchestrator.jobs.reports import Status
 
 from .making import answer, sample
-from .ttapi_making import adapter, errors, order, warnings
+from .relays import adapter, errors, order, warnings
 
 DALLE3 = "ttapi-dalle3"
 

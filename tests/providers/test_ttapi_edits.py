@@ -8,7 +8,7 @@ from orchestrator.providers.base import Inputs, LimitsProvider, UrlInput
 from orchestrator.transport.messages import Request
 
 from .making import JPEG, MASK, PNG, REMOTE, answer, local, sample
-from .ttapi_making import account, adapter, errors, order, spec, warnings
+from .relays import account, adapter, errors, order, spec, warnings
 
 EDITS = "ttapi-edits"
 URL = UrlInput(url="https://pictures.example/a.png")

@@ -6,7 +6,7 @@ from orchestrator.jobs.failures import Action, ErrorCode, judge_submission
 from orchestrator.transport.messages import Answer
 
 from .making import answer, sample
-from .ttapi_making import DEFAULTS, adapter
+from .relays import TTAPI, adapter
 
 WRONG_KEY = "Wrong TT-API-KEY or email is not activated."
 HTML = b"<!doctype html><html><head><title>504 Gateway Time-out</title></head><body>cloudflare</body></html>"
@@ -39,7 +39,7 @@ def openais(message: str, status: int) -> Answer:
     return answer({"error": error}, status=status)
 
 
-@pytest.mark.parametrize("identifier", DEFAULTS)
+@pytest.mark.parametrize("identifier", TTAPI)
 @pytest.mark.parametrize("shape", [envelope, openais])
 @pytest.mark.parametrize(("status", "message", "code", "action"), ROWS)
 def test_every_documented_status_has_its_meaning_in_both_shapes(
@@ -51,7 +51,7 @@ def test_every_documented_status_has_its_meaning_in_both_shapes(
     assert judge_submission(status, failure).action is action
 
 
-@pytest.mark.parametrize("identifier", DEFAULTS)
+@pytest.mark.parametrize("identifier", TTAPI)
 @pytest.mark.parametrize(
     ("status", "error", "code"),
     [
@@ -68,7 +68,7 @@ def test_openais_own_codes_pass_through_the_gateway(identifier: str, status: int
     assert adapter(identifier).read_failure(answer({"error": error}, status=status)).code is code
 
 
-@pytest.mark.parametrize("identifier", DEFAULTS)
+@pytest.mark.parametrize("identifier", TTAPI)
 @pytest.mark.parametrize("body", [HTML, b"", b"\xff\xfe", b"[]", b"null", b'"gateway"', b'{"status":"FAILED"}'])
 def test_a_page_or_nothing_instead_of_json_is_read_all_the_same(identifier: str, body: bytes) -> None:
     failure = adapter(identifier).read_failure(answer(body, status=504))

@@ -9,7 +9,7 @@ from orchestrator.jobs.places import Severity
 from orchestrator.providers.registry import Registry
 
 from .making import MASK, REMOTE, local, spec, today
-from .ttapi_making import account, errors, found
+from .relays import account, errors, found
 
 GPT = ("gpt-image-1", "gpt-image-1.5", "gpt-image-2")
 GPT_SIZES = ("1024x1024", "1536x1024", "1024x1536", "auto")

@@ -9,7 +9,7 @@ from orchestrator.providers.base import Shape
 from orchestrator.transport.messages import Unreadable
 
 from .making import answer, sample
-from .ttapi_making import account, adapter, errors, order, spec, warnings
+from .relays import account, adapter, errors, order, spec, warnings
 
 IMAGES = "ttapi-images"
 
