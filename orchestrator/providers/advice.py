@@ -96,7 +96,7 @@ def _slow_png(case: Case) -> bool:
 HINTS: tuple[Hint, ...] = (
     Hint(
         name="weak-references",
-        source="ToAPIs' guide, seed 000",
+        source="ToAPIs documentation, guide to the model",  # seed 000
         path=("references",),
         advice=f"several references under {SMALL} pixels and no word of what must stay make unstable results: "
         "take larger or fewer ones, and say in the prompt what to keep",
@@ -104,21 +104,21 @@ HINTS: tuple[Hint, ...] = (
     ),
     Hint(
         name="drawing-words",
-        source="TTAPI's guide, seed 001",
+        source="TTAPI documentation, 4o image",  # seed 001
         path=("prompt",),
         advice="the prompt asks for no drawing, so the answer may be words: say draw a ..., generate a ..., 画一张...",
         fits=_no_drawing,
     ),
     Hint(
         name="transparent-quality",
-        source="OpenAI's image guide, seed 004",
+        source="OpenAI documentation, image generation guide",  # seed 004
         path=("params", "background"),
         advice="a transparent background comes out best with quality medium or high; got low",
         fits=_rough_edges,
     ),
     Hint(
         name="jpeg-speed",
-        source="OpenAI's image guide, seed 004",
+        source="OpenAI documentation, image generation guide",  # seed 004
         path=("params", "output_format"),
         advice="png is what comes; where speed counts, output_format jpeg is faster",
         fits=_slow_png,

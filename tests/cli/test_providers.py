@@ -49,7 +49,7 @@ def test_one_provider_is_shown_with_limits_prices_and_the_days_on_which_models_g
         "    prompt             at most 32000 characters",
         "    n                  a whole number from 1 to 10",
         "    price              text_in $5, image_in $8, image_out $30 for a million tokens",
-        "    price as of        2026-11-05 (providers.md F.1, F.2, F.4)",
+        "    price as of        2026-11-05 (OpenAI documentation, pricing; tokens of an image by a formula checked against it)",
         "    price              $0.04 an image (quality standard, 1024x1024)",
         "    retires            2026-05-12, at the provider's own hosts; use gpt-image-2",
         "    response_format    not taken: GPT image models always answer with base64; leave it out",

@@ -62,7 +62,7 @@ def test_a_hint_fires_where_its_document_advises_and_nowhere_else(fields: dict[s
 
 def test_every_hint_says_its_source_and_how_it_is_silenced_and_is_shown_by_a_row() -> None:
     for hint in HINTS:
-        assert "seed 00" in hint.source
+        assert "documentation, " in hint.source
         assert hint.source in hint.message
         assert f"silence: [{hint.name}]" in hint.message
     assert {row[2] for row in ROWS} - {None} == set(NAMES)

@@ -1,3 +1,4 @@
+import re
 from datetime import date
 from importlib import resources
 
@@ -16,10 +17,17 @@ GRID = SizeGrid(multiple=16, longest=3840, ratio=3, least_pixels=655_360, most_p
 
 def test_every_model_names_the_source_of_its_facts_and_every_price_its_date() -> None:
     models = [model for api in Catalog.builtin() for model in api.models.values()]
-    assert all(model.source and model.source.startswith("providers.md") for model in models)
+    assert all(model.source for model in models)
     prices = [model.price for model in models if model.price]
     assert all(price.as_of and price.source for price in prices)
     assert len(prices) > 15
+
+
+def test_sources_are_documents_that_users_have_too() -> None:
+    for api in Catalog.builtin():
+        sources = [model.source for model in api.models.values()] + [model.source for model in api.mainline.values()]
+        sources += [model.price.source for model in api.models.values() if model.price]
+        assert [source for source in sources if re.search(r"\.md\b|seed", source or "")] == []
 
 
 def test_every_param_of_a_model_has_a_place_in_its_apis_order() -> None:
