@@ -205,9 +205,14 @@ class Intake:
         if settings.ipm is not None and spec.n > settings.ipm:
             limit = f"at most {settings.ipm}, the images per minute (ipm) of account {settings.name}"
             self._problems.add(f"n must be {limit}; got {spec.n}; fan_out asks for each image by itself", places.of(("n",)))
-        if provider.capabilities.inputs_for(settings.options) in (Inputs.URL_ONLY, Inputs.SERVED) and spec.parents:
+        if provider.capabilities.inputs_for(settings.options) not in (Inputs.URL_ONLY, Inputs.SERVED):
+            return
+        if spec.parents:
             message = no_way(spec, provider, self._around.registry.neighbours(settings.provider), settings.options)
             self._problems.add(message, places.of(("continues",) if spec.continues else ("references",)))
+        if settings.black_white_masks and isinstance(spec.mask, RemoteImage):
+            message = "mask must be a file: black_white_masks of its account cannot change what the API itself fetches from a URL"
+            self._problems.add(message, places.of(("mask",)))
 
     async def _fitted(self, spec: JobSpec, provider: Provider, settings: AccountSettings, places: Places) -> JobSpec:
         """Return a job with its own images as they will be sent."""

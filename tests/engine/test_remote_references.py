@@ -12,6 +12,8 @@ import pytest
 from aiohttp import web
 from PIL import Image, ImageDraw
 
+from orchestrator.jobs.places import BadInput
+
 from .bench import SIDE, Bench, picture, rows
 from .conftest import OpenBench
 
@@ -195,6 +197,16 @@ async def test_a_black_and_white_mask_is_seen_even_where_the_api_takes_its_url(o
     assert submission.mask is not None
     assert submission.mask.sha256 not in (None, sha256(stencil()))
     assert site.asked == ["/mask.png"]
+
+
+async def test_a_black_and_white_mask_that_nobody_could_change_is_refused_when_the_file_is_read(
+    open_bench: OpenBench, site: Site
+) -> None:
+    bench = await open_bench("toapis", account={"options": {"references": "served"}, "black_white_masks": True})
+    reference, mask = site.show("/mug.png", drawn(1)), site.show("/mask.png", stencil())
+    with pytest.raises(BadInput, match="mask must be a file: black_white_masks of its account"):
+        await bench.run(rows(1, references=[reference], mask=mask), public_url="https://hooks.example.com")
+    assert site.asked == []
 
 
 @pytest.mark.parametrize(
