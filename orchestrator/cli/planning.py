@@ -32,9 +32,9 @@ def _lines(found: Plan) -> Iterator[str]:
     yield f"{harmless(found.batch)}: {_size(found.asked)} in the file; nothing was sent"
     yield f"  to send   {_priced(found.to_send) if found.to_send.jobs else 'nothing'}"
     for part in found.parts if len(found.parts) > 1 else ():
-        yield f"            {harmless(part.account)}, {harmless(part.model)}: {_priced(part.totals)}"
+        yield f"            {harmless(part.account)}, {part.provider} {harmless(part.model)}: {_priced(part.totals)}"
     if len(found.parts) == 1:
-        yield f"            all by {harmless(found.parts[0].account)}, {harmless(found.parts[0].model)}"
+        yield f"            all by {harmless(found.parts[0].account)}, {found.parts[0].provider} {harmless(found.parts[0].model)}"
     if found.there:
         yield f"  stored    {state_counts(found.there)}: not sent by a run"
     if found.changed:

@@ -48,7 +48,9 @@ class Board:
 
     def step(self, job: Job, target: State) -> None:
         """Count a committed step."""
-        self.states[job.state] -= 1
+        # A child that its parent's end has let go is still counted as blocked, until the figures are next taken from the store.
+        unheard = job.state is State.PENDING and not self.states[State.PENDING] and self.states[State.BLOCKED]
+        self.states[State.BLOCKED if unheard else job.state] -= 1
         self.states[target] += 1
         if job.state is State.PENDING or target is State.PENDING:
             sent = -1 if job.state is State.PENDING else 1

@@ -14,7 +14,7 @@ def test_a_plan_says_what_would_be_sent_and_what_it_may_cost_and_stores_nothing(
     head, to_send, parts, time, budget = ended.out.splitlines()
     assert head == "quick: 3 jobs, 3 images in the file; nothing was sent"
     assert to_send.startswith("  to send   3 jobs, 3 images; likely $0.0")
-    assert parts == "            all by images, gpt-image-2"
+    assert parts == "            all by images, openai-images gpt-image-2"
     assert time == "  time      images: unknown until its first answers; set ipm, rpm or tier to know it now"
     assert budget.startswith("  budget    $0.0150; $0.00 spent, $0.00 reserved, $0.0150 left; enough for 2 of 3 jobs at worst, ")
     assert sorted(path.name for path in tmp_path.iterdir()) == [file]
@@ -40,8 +40,8 @@ def test_each_account_and_model_has_a_line_of_its_own(troubled: Console) -> None
         (troubled.folder / "mugs.yaml").read_text().replace("batch: mugs", "batch: other")
     )
     ended = troubled.program("plan", "other.yaml")
-    assert "            tasks, gpt-4o-image: 1 job, 1 image; price unknown for 1 job" in ended.out
-    assert "            images, gpt-image-2: 2 jobs, 2 images; likely $" in ended.out
+    assert "            tasks, toapis gpt-4o-image: 1 job, 1 image; price unknown for 1 job" in ended.out
+    assert "            images, openai-images gpt-image-2: 2 jobs, 2 images; likely $" in ended.out
     again = troubled.program("plan", "mugs.yaml")
     assert "  to send   nothing\n  stored    1 succeeded, 1 failed, 1 uncertain: not sent by a run" in again.out
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from orchestrator.engine.board import Board
+from orchestrator.jobs.lifecycle import State
 from orchestrator.jobs.places import BadInput
 from orchestrator.simulator.openai_fields import complaint
 from orchestrator.simulator.openai_responses import OpenAiResponses
@@ -283,3 +285,18 @@ async def test_a_fan_out_that_loses_a_part_is_partial_and_goes_on(open_bench: Op
     assert all(len(row["attempts"]) == 4 for row in rows)
     assert {row["state"] for row in rows if row["images"]} == {"succeeded"}
     assert all(row["partial"] for row in rows if 0 < len(row["images"]) < 4)
+
+
+async def test_the_figures_of_a_chain_add_up_at_every_moment(open_bench: OpenBench) -> None:
+    bench = await open_bench("openai")
+    boards: list[Board] = []
+    counts: list[dict[State, int]] = []
+    rows = [SKETCH, child("red", "sketch"), child("blue", "sketch"), child("last", "red", "blue")]
+    finished = await bench.app().run(
+        bench.write(rows),
+        [lambda _event: counts.extend(dict(board.states) for board in boards)],
+        lambda _runtime, board: boards.append(board),
+    )
+    assert finished.exit_code == 0
+    assert {sum(states.values()) for states in counts} == {4}
+    assert min(min(states.values()) for states in counts) >= 0
