@@ -7,12 +7,13 @@ other job was sent elsewhere or was not stored, its image comes first among the 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from orchestrator.engine.pictures import sent_as, target_of
 from orchestrator.engine.tools import Tools
 from orchestrator.jobs.places import FieldPath, Severity
 from orchestrator.jobs.secrets import without_query
 from orchestrator.jobs.spec import JobSpec, LocalImage, ParentImage, Reference, RemoteImage
 from orchestrator.providers.base import ConversationProvider, Previous, Turn
-from orchestrator.results import NotAnImage, UnsafeImage
+from orchestrator.results import NotAnImage, Target, UnsafeImage
 from orchestrator.store.chains import Parent
 from orchestrator.store.records import Job, UsedParent
 
@@ -40,13 +41,13 @@ async def resolved(tools: Tools, job: Job, *, converse: bool = True) -> Resolved
         return Resolved(spec=job.spec)
     parents = {parent.slot: parent for parent in await tools.store.parents(job)}
     images = {id(one): parents[slot] for slot, one in enumerate(job.spec.parents)}
-    references = [await _file(tools, reference, images) for reference in job.spec.references]
-    mask = await _file(tools, job.spec.mask, images) if job.spec.mask is not None else None
+    references = [await _file(tools, job, reference, images, mask=False) for reference in job.spec.references]
+    mask = await _file(tools, job, job.spec.mask, images, mask=True) if job.spec.mask is not None else None
     previous = None
     if job.spec.continues is not None and tools.provider(job).capabilities.conversation:
         previous = _previous(tools, job, parents[0]) if converse else None
         if previous is None:
-            references.insert(0, await _made(tools, parents[0]))
+            references.insert(0, await _made(tools, job, parents[0], mask=False))
     continues = job.spec.continues if previous is not None else None
     return Resolved(
         spec=replace(job.spec, references=tuple(references), mask=mask, continues=continues),
@@ -74,11 +75,12 @@ def _url_of(path: FieldPath, asked: JobSpec) -> str:
     return f"{without_query(image.url)}: " if isinstance(image, RemoteImage) else ""
 
 
-async def _file(tools: Tools, reference: Reference, images: Mapping[int, Parent]) -> Reference:
-    return await _made(tools, images[id(reference)]) if isinstance(reference, ParentImage) else reference
+async def _file(tools: Tools, job: Job, reference: Reference, images: Mapping[int, Parent], *, mask: bool) -> Reference:
+    return await _made(tools, job, images[id(reference)], mask=mask) if isinstance(reference, ParentImage) else reference
 
 
-async def _made(tools: Tools, parent: Parent) -> LocalImage:
+async def _made(tools: Tools, job: Job, parent: Parent, *, mask: bool) -> LocalImage:
+    """Return a parent's image as it will be sent for a job, made to fit where its account allows it."""
     if parent.file is None:
         raise Unfit(f"image {parent.image} of {parent.key} is not there")
     path = tools.out / parent.file
@@ -88,7 +90,7 @@ async def _made(tools: Tools, parent: Parent) -> LocalImage:
         raise Unfit(f"{parent.file}, made by {parent.key}, cannot be read: {error}") from error
     if facts.sha256 != parent.sha256:
         raise Unfit(f"{parent.file}, made by {parent.key}, has changed since it was saved")
-    return LocalImage(
+    image = LocalImage(
         path=path,
         sha256=facts.sha256,
         size=facts.bytes,
@@ -97,6 +99,13 @@ async def _made(tools: Tools, parent: Parent) -> LocalImage:
         height=facts.height,
         alpha=facts.alpha,
     )
+    target = target_of(job.spec, tools.provider(job), tools.desk(job).settings, mask=mask)
+    if target == Target():
+        return image
+    try:
+        return sent_as(image, await tools.references.made(path, image.sha256, target))
+    except (NotAnImage, UnsafeImage, OSError) as error:
+        raise Unfit(f"{parent.file}, made by {parent.key}, cannot be made to fit: {error}") from error
 
 
 def _previous(tools: Tools, job: Job, parent: Parent) -> Previous | None:

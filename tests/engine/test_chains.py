@@ -300,3 +300,12 @@ async def test_the_figures_of_a_chain_add_up_at_every_moment(open_bench: OpenBen
     assert finished.exit_code == 0
     assert {sum(states.values()) for states in counts} == {4}
     assert min(min(states.values()) for states in counts) >= 0
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+async def test_what_a_parent_made_is_made_to_fit_where_its_childs_account_allows_it(open_bench: OpenBench, allowed: bool) -> None:
+    bench = await open_bench("openai", account={"black_white_masks": allowed})
+    masked = child("red", "sketch", mask={"job": "sketch"})
+    assert (await bench.run([SKETCH, masked])).exit_code == (0 if allowed else 1)
+    assert bench.states()["red"] == ("succeeded" if allowed else "failed")
+    assert len(bench.accepted()) == 1 + allowed, "an opaque mask is nothing to pay for"
