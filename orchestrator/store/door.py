@@ -132,6 +132,7 @@ class Door:
                 if self._single:
                     await self._run_single(*self._single.popleft())
                 if self._waiting:
+                    await asyncio.sleep(0)  # whoever else has something to write in this turn of the loop comes along
                     await self._write_group(self._next_group())
             if self._closing:
                 self._woken.set()
