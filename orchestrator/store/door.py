@@ -10,9 +10,8 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import aiosqlite
 from sqlalchemy import Executable
@@ -26,6 +25,8 @@ T = TypeVar("T")
 Rows = dict[str, list[tuple[Any, ...]]]
 """What each statement is to be executed with."""
 LARGEST_GROUP = 500
+TURNS = 4
+"""Turns of the event loop that a group waits for company: microseconds where little is going on."""
 
 _PRIMARY = 0xFF
 """SQLite's extended codes carry the primary one in their lowest byte."""
@@ -46,16 +47,14 @@ class Damaged(Unavailable):
     """The database cannot be trusted any more: its disk fails, or what it reads is no database. Nothing may go on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One statement of this module's callers with the values for one row."""
 
     statement: Executable
     values: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(NamedTuple):
     """One transition: `guard` must change exactly one row, else none of it happens."""
 
     subject: int
@@ -132,7 +131,7 @@ class Door:
                 if self._single:
                     await self._run_single(*self._single.popleft())
                 if self._waiting:
-                    await asyncio.sleep(0)  # whoever else has something to write in this turn of the loop comes along
+                    await _some_turns()
                     await self._write_group(self._next_group())
             if self._closing:
                 self._woken.set()
@@ -198,6 +197,12 @@ class Door:
         others = _gathered([step for write in writes for step in write.others])
         last = _gathered([step for write in writes for step in write.last])
         await within_driver(self._driver, partial(_written, guards, [*others.items(), *last.items()]))
+
+
+async def _some_turns() -> None:
+    """Let others of the loop go first, so that those who have something to write as well share the commit."""
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
 
 
 def _written(guards: Rows, others: list[tuple[str, list[tuple[Any, ...]]]], connection: sqlite3.Connection) -> None:
