@@ -89,14 +89,15 @@ END_ATTEMPT = (
     )
 )
 
-SETTLE_ATTEMPT = (
-    attempt.update()
-    .where(attempt.c.id == bindparam("b_id"))
-    .values(
-        usage=func.coalesce(attempt.c.usage, bindparam("usage", type_=attempt.c.usage.type)),
-        cost_settled=func.coalesce(attempt.c.cost_settled, bindparam("cost_settled", type_=attempt.c.cost_settled.type)),
-    )
-)
+_SETTLED = {
+    "usage": func.coalesce(attempt.c.usage, bindparam("usage", type_=attempt.c.usage.type)),
+    "cost_settled": func.coalesce(attempt.c.cost_settled, bindparam("cost_settled", type_=attempt.c.cost_settled.type)),
+}
+
+SETTLE_ATTEMPT = attempt.update().where(attempt.c.id == bindparam("b_id")).values(_SETTLED)
+
+DELIVER_ATTEMPT = ACCEPT_ATTEMPT.values(_SETTLED)
+"""Accepts and settles at once what has come."""
 
 FIRST_ACCEPTED = (
     account.update()

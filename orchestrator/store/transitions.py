@@ -98,11 +98,7 @@ class Transitions:
     async def deliver(self, job: Job, delivery: Delivery) -> Job:
         """Write down where the results are, and what they cost."""
         now = self._clock.now()
-        others = [
-            *self._accepted(job, delivery.accepted, now),
-            self._settled(job, delivery),
-            *self._known(job, delivery),
-        ]
+        others = [*self._accepted(job, delivery.accepted, now, delivery), *self._known(job, delivery)]
         values = {
             "known_at": delivery.known_at,
             "deadline": delivery.deadline,
@@ -262,7 +258,7 @@ class Transitions:
         }
         return Step(sql.END_ATTEMPT, facts)
 
-    def _accepted(self, job: Job, accepted: Accepted, now: float) -> list[Step]:
+    def _accepted(self, job: Job, accepted: Accepted, now: float, delivery: Delivery | None = None) -> list[Step]:
         facts = {
             "b_id": job.attempt_id,
             "remote_id": accepted.remote_id,
@@ -272,17 +268,22 @@ class Transitions:
             "words": redacted(accepted.words, self._redact),
             "answered_at": now,
         }
-        steps = [Step(sql.ACCEPT_ATTEMPT, facts)]
+        if delivery is None:
+            steps = [Step(sql.ACCEPT_ATTEMPT, facts)]
+        else:
+            steps = [Step(sql.DELIVER_ATTEMPT, {**facts, **self._bill(delivery)})]
         if job.account not in self._accepting:
             steps.append(Step(sql.FIRST_ACCEPTED, {"b_name": job.account, "accepted_at": now}))
         return steps
 
-    def _settled(self, job: Job, told: Delivery | AttemptEnd) -> Step:
+    def _bill(self, told: Delivery | AttemptEnd) -> dict[str, Any]:
         usage = redacted(dict(told.usage), self._redact) if told.usage else None
-        return Step(sql.SETTLE_ATTEMPT, {"b_id": job.attempt_id, "usage": usage, "cost_settled": told.cost})
+        return {"usage": usage, "cost_settled": told.cost}
 
     def _told(self, job: Job, end: AttemptEnd) -> list[Step]:
-        return [self._settled(job, end)] if end.cost is not None or end.usage else []
+        if end.cost is None and not end.usage:
+            return []
+        return [Step(sql.SETTLE_ATTEMPT, {"b_id": job.attempt_id, **self._bill(end)})]
 
     def _known(self, job: Job, delivery: Delivery) -> list[Step]:
         return [
