@@ -34,22 +34,21 @@ def to_json(spec: JobSpec) -> dict[str, Json]:
     }
 
 
-def from_row(row: object) -> JobSpec:
-    """Return the spec of a row that has the columns of `job`."""
-    stored = row.spec  # type: ignore[attr-defined]
+def from_row(row: Mapping[str, Any], stored: Mapping[str, Any]) -> JobSpec:
+    """Return the spec of a row that has the columns of `job`; `stored` is what its `spec` holds."""
     return JobSpec(
-        key=row.key,  # type: ignore[attr-defined]
-        account=row.account,  # type: ignore[attr-defined]
-        provider=row.provider,  # type: ignore[attr-defined]
-        model=row.model,  # type: ignore[attr-defined]
-        n=row.n,  # type: ignore[attr-defined]
-        priority=row.priority,  # type: ignore[attr-defined]
+        key=row["key"],
+        account=row["account"],
+        provider=row["provider"],
+        model=row["model"],
+        n=row["n"],
+        priority=row["priority"],
         prompt=stored["prompt"],
         endpoint=stored["endpoint"],
         size=stored["size"],
         params=stored["params"],
         extra=stored["extra"],
-        references=tuple(_reference_from_json(item) for item in stored["references"]),
+        references=tuple([_reference_from_json(item) for item in stored["references"]]),
         mask=_reference_from_json(stored["mask"]) if stored["mask"] else None,
         continues=stored["continues"],
         fan_out=stored["fan_out"],

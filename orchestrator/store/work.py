@@ -80,41 +80,32 @@ _NEXT_DUE = text(
 
 def job_of(row: Any) -> Job:  # noqa: ANN401
     """Return the job of a row with `COLUMNS`."""
-    spec = specs.from_row(_Decoded(row))
+    facts = dict(zip(row._fields, row, strict=True))  # a dict answers faster than a row, and is asked 27 times
+    spec = specs.from_row(facts, json.loads(facts["spec"]))
+    likely, worst, reserved = facts["cost_likely"], facts["cost_worst"], facts["cost_reserved"]
     return Job(
-        id=row.id,
-        batch_id=row.batch_id,
-        batch=row.batch,
+        id=facts["id"],
+        batch_id=facts["batch_id"],
+        batch=facts["batch"],
         spec=spec,
-        state=State(row.state),
-        attempt_id=row.attempt_id,
-        remote_id=row.remote_id,
-        attempts=row.attempts,
-        tries=row.tries,
-        throttles=row.throttles,
-        next_at=row.next_at,
-        known_at=row.known_at,
-        deadline=row.deadline,
-        answered_at=row.answered_at,
-        partial=bool(row.partial),
-        children=bool(row.children),
-        part=row.part,
-        parts_saved=row.parts_saved,
-        cost_likely=None if row.cost_likely is None else row.cost_likely / NANO / spec.requests,
-        cost_worst=None if row.cost_worst is None else row.cost_worst / NANO / spec.requests,
-        cost_reserved=None if row.cost_reserved is None else row.cost_reserved / NANO,
+        state=State(facts["state"]),
+        attempt_id=facts["attempt_id"],
+        remote_id=facts["remote_id"],
+        attempts=facts["attempts"],
+        tries=facts["tries"],
+        throttles=facts["throttles"],
+        next_at=facts["next_at"],
+        known_at=facts["known_at"],
+        deadline=facts["deadline"],
+        answered_at=facts["answered_at"],
+        partial=bool(facts["partial"]),
+        children=bool(facts["children"]),
+        part=facts["part"],
+        parts_saved=facts["parts_saved"],
+        cost_likely=None if likely is None else likely / NANO / spec.requests,
+        cost_worst=None if worst is None else worst / NANO / spec.requests,
+        cost_reserved=None if reserved is None else reserved / NANO,
     )
-
-
-class _Decoded:
-    """A row whose JSON text is read: plain SQL gives it as text."""
-
-    def __init__(self, row: Any) -> None:  # noqa: ANN401
-        self._row = row
-        self.spec = json.loads(row.spec)
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
-        return getattr(self._row, name)
 
 
 async def candidates(
