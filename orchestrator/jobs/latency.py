@@ -5,7 +5,8 @@ that are still running count, too; else the quick ones, which are seen first, wo
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from itertools import takewhile
 
 from orchestrator.jobs.spec import Json
 
@@ -34,8 +35,10 @@ _SURE = 1.001
 """Ratio of two ages that are taken for one."""
 _DOUBT = 0.1
 """Rate of finishing that every bin is taken to have besides what was seen in it."""
+_LEAST_SEEN = 1e-3
+"""Tasks that must have finished in a bin before it says anything."""
+_HEAVIEST = 1e6
 _BASE = math.log(RATIO)
-_FIRST_BIN = math.floor(math.log(SHORTEST) / _BASE)
 
 
 class Latency:
@@ -44,6 +47,8 @@ class Latency:
     def __init__(self, table: Mapping[int, tuple[float, float]] | None = None) -> None:
         self._at_risk = {bin_: risk for bin_, (risk, _) in (table or {}).items()}
         self._finished = {bin_: finished for bin_, (_, finished) in (table or {}).items()}
+        self._weight = 1.0
+        """What the next task counts; the tables are in this measure, too."""
 
     @classmethod
     def of(cls, stored: Json) -> "Latency":
@@ -54,35 +59,46 @@ class Latency:
 
     def as_json(self) -> dict[str, Json]:
         """Return the life table as JSON."""
+        self._weigh_anew()
         return {str(bin_): [round(risk, 3), round(self._finished.get(bin_, 0.0), 3)] for bin_, risk in self._at_risk.items()}
 
     @property
     def is_known(self) -> bool:
         """Whether enough has finished to go by."""
-        return sum(self._finished.values()) >= KNOWN
+        return sum(self._finished.values()) >= KNOWN * self._weight
 
     def still_running(self, since: float, until: float) -> None:
         """Count a task that did not finish between these ages (seconds)."""
         for bin_, part in _parts(since, until):
-            self._at_risk[bin_] = self._at_risk.get(bin_, 0.0) + part
+            self._at_risk[bin_] = self._at_risk.get(bin_, 0.0) + part * self._weight
 
     def finished(self, since: float, until: float, *, exact: bool = False) -> None:
         """Count a task that finished somewhere between these ages: polls tell no more, unless it was `exact`ly the later."""
         if exact:
             self.still_running(since, until)
             since = until
-        for table in (self._at_risk, self._finished):
-            for bin_ in table:
-                table[bin_] *= FADING
+        self._fade()
         since = min(max(since, SHORTEST), LONGEST / RATIO)
-        parts = list(_parts(since, max(until, since * _SURE)))
-        weights = [part * (self._rate(bin_) + _DOUBT) for bin_, part in parts]
-        left, whole = 1.0, sum(weights)
-        for (bin_, part), weight in zip(parts, weights, strict=True):
-            share = weight / whole
+        parts = _parts(since, max(until, since * _SURE))
+        odds = [part * (self._rate(bin_) + _DOUBT) for bin_, part in parts]
+        left, unit = self._weight, self._weight / sum(odds)
+        for (bin_, part), odd in zip(parts, odds, strict=True):
+            share = odd * unit
             self._at_risk[bin_] = self._at_risk.get(bin_, 0.0) + part * (left - share / 2)
             self._finished[bin_] = self._finished.get(bin_, 0.0) + share
             left -= share
+
+    def _fade(self) -> None:
+        """Let what was counted count less than what follows, without going through all of it."""
+        self._weight /= FADING
+        if self._weight > _HEAVIEST:
+            self._weigh_anew()
+
+    def _weigh_anew(self) -> None:
+        for table in (self._at_risk, self._finished):
+            for bin_ in table:
+                table[bin_] /= self._weight
+        self._weight = 1.0
 
     def quantile(self, share: float) -> float | None:
         """Return the seconds within which this share of tasks is finished; None while no task was seen for so long."""
@@ -110,8 +126,8 @@ class Latency:
     def finished_by(self, age: float) -> float:
         """Return the share of tasks that is finished at that age (seconds), as far as is known."""
         at = _bin(age)
-        hazard = sum(self._rate(bin_) * min(1.0, at - bin_) for bin_ in self._seen() if bin_ < at)
-        return 1.0 - math.exp(-hazard)
+        younger = takewhile(lambda bin_: bin_ < at, self._seen())
+        return 1.0 - math.exp(-sum(self._rate(bin_) * min(1.0, at - bin_) for bin_ in younger))
 
     def next_look(self, age: float, *, reports: bool) -> float | None:
         """Return the age (seconds) at which to ask for a task that is not finished at this one, or None where nobody can tell.
@@ -129,10 +145,10 @@ class Latency:
     def _rate(self, bin_: int) -> float:
         return self._finished.get(bin_, 0.0) / max(self._at_risk.get(bin_, 0.0), 1e-6)
 
-    def _seen(self) -> Iterator[int]:
-        """Yield the bins, from the shortest age on, up to where too few tasks were seen."""
-        ages = [bin_ for bin_, finished in self._finished.items() if finished > 1e-3]  # noqa: PLR2004
-        return iter(sorted(ages))
+    def _seen(self) -> list[int]:
+        """Return the bins in which enough tasks were seen, from the shortest age on."""
+        least = _LEAST_SEEN * self._weight
+        return sorted([bin_ for bin_, finished in self._finished.items() if finished > least])
 
 
 def announced_end(age: float, progress: int) -> float:
@@ -144,8 +160,10 @@ def _bin(seconds: float) -> float:
     return math.log(min(LONGEST, max(SHORTEST, seconds))) / _BASE
 
 
-def _parts(since: float, until: float) -> Iterator[tuple[int, float]]:
-    """Yield the bins between two ages, each with the part of it that lies between them."""
+def _parts(since: float, until: float) -> list[tuple[int, float]]:
+    """Return the bins between two ages, each with the part of it that lies between them."""
     low, high = _bin(since), _bin(until)
-    for bin_ in range(max(_FIRST_BIN, math.floor(low)), math.ceil(high)):
-        yield bin_, min(high, bin_ + 1) - max(low, bin_)
+    first, last = math.floor(low), math.ceil(high) - 1
+    if first >= last:
+        return [(first, high - low)] if first == last else []
+    return [(first, first + 1 - low), *[(bin_, 1.0) for bin_ in range(first + 1, last)], (last, high - last)]
