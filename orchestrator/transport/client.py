@@ -6,6 +6,7 @@ lost, and would put money in doubt for nothing (reliability.md part c).
 
 import io
 from collections.abc import Mapping
+from functools import lru_cache
 from types import TracebackType
 from typing import Self
 
@@ -76,7 +77,7 @@ class Transport:
                 data=body,
                 headers=self._headers(request, account),
                 proxy=account.proxy,
-                timeout=aiohttp.ClientTimeout(total=within, sock_connect=account.timeouts.connect),
+                timeout=_timeout(within, account.timeouts.connect),
                 allow_redirects=False,
                 trace_request_ctx=journey,
             ) as response:
@@ -118,6 +119,11 @@ class AnswerTooLarge(ValueError):
 _NEVER_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
 
 
+@lru_cache
+def _timeout(within: float, connect: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=within, sock_connect=connect)
+
+
 def _body(request: Request) -> aiohttp.Payload | None:
     if request.form is not None:
         return _form(request.form, request.boundary)
@@ -149,7 +155,7 @@ async def _read(response: aiohttp.ClientResponse, sink: BodySink | None, blotter
         sink = _Memory()
     sink.open(response.status, headers)
     size = 0
-    async for chunk in response.content.iter_chunked(_CHUNK):
+    while chunk := await response.content.readany():
         size += len(chunk)
         if size > LARGEST_ANSWER:
             raise AnswerTooLarge(f"the answer is larger than {LARGEST_ANSWER} bytes")

@@ -69,7 +69,7 @@ class Files:
 
     async def fetch(self, url: str, account: AccountSettings, write: Callable[[bytes], object]) -> Fetched:
         """Hand the bytes at `url` to `write` as they come; raise `Unfetched` or `Forbidden`, or what `write` raises."""
-        session = await self._session(account)
+        session = self._sessions.get(account.name) or await self._session(account)
         seen: set[str] = set()
         while True:
             if url in seen or len(seen) > _MOST_REDIRECTS:
@@ -105,17 +105,17 @@ class Files:
     async def _copied(self, response: aiohttp.ClientResponse, write: Callable[[bytes], object]) -> Fetched:
         pace, size = Pace(self._clock), 0
         expected = promised(response.headers)
-        digest = md5()
+        digest = md5() if expected is not None else None
         async for chunk in response.content.iter_chunked(_CHUNK):
             size += len(chunk)
             if size > LARGEST_FILE:
                 raise Forbidden(f"the file is larger than {LARGEST_FILE} bytes")
-            if expected is not None:
+            if digest is not None:
                 digest.update(chunk)
             _handed_over(write, chunk)
             if size != response.content_length:  # a body that has come is not too slow
                 pace.came(len(chunk))
-        if expected is not None:
+        if expected is not None and digest is not None:
             self._digests.check(str(response.url.host), expected, digest.digest())
         return Fetched(bytes=size, content_type=response.headers.get("Content-Type", ""))
 
