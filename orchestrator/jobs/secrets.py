@@ -55,17 +55,25 @@ class Redactor:
     def __init__(self, secrets: Iterable[Secret] = ()) -> None:
         plain = {secret.reveal() for secret in secrets if len(secret.reveal()) >= _SHORTEST}
         self._values = sorted(plain | {quote(value, safe="") for value in plain}, key=len, reverse=True)
+        self._heads = tuple({value[:_HEAD] for value in self._values})
 
     def __call__(self, text: str) -> str:
         """Return `text` without secrets."""
-        for value in self._values:
-            text = text.replace(value, _HIDDEN)
-        for value in self._values:
-            text = _without_beginning(text, value)
+        for head in self._heads:
+            if head in text:
+                text = self._without_values(text)
+                break
         text = _TELLTALE.sub(_HIDDEN, _TOKEN.sub(rf"\1{_HIDDEN}", text) if "/" in text else text)
         if "://" in text:
             text = _USER.sub(rf"\1{_HIDDEN}@", _QUERY.sub(rf"\1?{_HIDDEN}", text))
         return _NAMED.sub(rf"\1{_HIDDEN}", text) if ":" in text or "=" in text else text
+
+    def _without_values(self, text: str) -> str:
+        for value in self._values:
+            text = text.replace(value, _HIDDEN)
+        for value in self._values:
+            text = _without_beginning(text, value)
+        return text
 
 
 def _without_beginning(text: str, value: str) -> str:
