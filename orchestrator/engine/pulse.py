@@ -35,8 +35,8 @@ class Pulse:
 
     def beat(self) -> None:
         """Wake everyone who waits now."""
-        self._event.set()
-        self._event = asyncio.Event()
+        self._event.set()  # it lets go whoever waits already, although it is cleared at once
+        self._event.clear()
 
     async def run(self) -> None:
         """Beat once a second until cancelled: one sleeper for all, where a limit on each wait would cost two tasks a beat."""

@@ -9,7 +9,9 @@ T = TypeVar("T")
 
 async def together(work: Iterable[Awaitable[T]]) -> list[T]:
     """Return what each gives, in their order; when some fail, raise the error of the first in that order once all have ended."""
-    found = await asyncio.gather(*work, return_exceptions=True)
+    if not (waits := list(work)):
+        return []
+    found = await asyncio.gather(*waits, return_exceptions=True)
     for one in found:
         if isinstance(one, BaseException):
             raise one

@@ -9,6 +9,9 @@ from orchestrator.providers.base import FileInput, Input, Order
 from orchestrator.providers.catalog import Api
 from orchestrator.transport.messages import Part
 
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+"""Made once: `json.dumps` with options makes an encoder for every body."""
+
 
 def optional_fields(order: Order, api: Api) -> dict[str, Json]:
     """Return params in the API's own order, then the account's other constant fields, then `extra`, which wins."""
@@ -25,7 +28,7 @@ def size_field(order: Order) -> dict[str, Json]:
 
 def json_body(fields: dict[str, Json]) -> bytes:
     """Return fields as compact JSON in UTF-8, in their order."""
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return _COMPACT.encode(fields).encode()
 
 
 def text_part(name: str, value: Json) -> Part:

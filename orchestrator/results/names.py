@@ -2,6 +2,7 @@
 
 import hashlib
 import unicodedata
+from functools import lru_cache
 
 MAX_CHARACTERS = 80
 MAX_BYTES = 200
@@ -13,6 +14,7 @@ _RESERVED = frozenset(
 _HASH_LENGTH = 8
 
 
+@lru_cache(maxsize=1024)
 def safe_name(key: str) -> str:
     """Return `key` as a file name without extension: NFC, letters and digits of any script, `._-` (design.md section 7).
 
