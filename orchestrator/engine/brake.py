@@ -4,6 +4,7 @@ import asyncio
 import errno
 from collections.abc import Coroutine, Generator, Mapping
 from contextvars import Context
+from types import TracebackType
 from typing import Any, TypeVar, cast
 
 from orchestrator.engine.desk import Desk
@@ -52,14 +53,22 @@ class Crew(asyncio.TaskGroup):
     def __init__(self, brake: Brake) -> None:
         super().__init__()
         self._brake = brake
+        self._to_begin: set[_Work[Any]] = set()
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            await super().__aexit__(kind, error, trace)
+        finally:
+            for work in self._to_begin:  # a task that is cancelled before it began has not touched its work
+                work.close()
 
     def create_task(self, coro: _Work[T], *, name: str | None = None, context: Context | None = None) -> asyncio.Task[Any]:
         """Start a task of the crew."""
-        task = super().create_task(self._watched(coro), name=name, context=context)
-        task.add_done_callback(lambda _: coro.close())  # a task that is cancelled before it began has not touched it
-        return task
+        self._to_begin.add(coro)
+        return super().create_task(self._watched(coro), name=name, context=context)
 
     async def _watched(self, work: _Work[T]) -> T | None:
+        self._to_begin.discard(work)
         try:
             return await cast("Coroutine[Any, Any, T]", work)
         except (Unavailable, OSError) as error:
