@@ -1,5 +1,6 @@
 """Keys that an answer repeats are blotted out as it arrives: what is spooled, parsed and stored of it never has them."""
 
+from functools import lru_cache
 from urllib.parse import quote
 
 from orchestrator.jobs.secrets import Secret
@@ -12,9 +13,7 @@ class Blotter:
     """Blots one key out of one answer, byte for byte, so that lengths stay as they were announced."""
 
     def __init__(self, key: Secret | None) -> None:
-        plain = key.reveal() if key is not None else ""
-        values = {plain, quote(plain), quote(plain, safe="")} if len(plain) >= _SHORTEST else set()
-        self._values = [value.encode() for value in sorted(values, key=len, reverse=True)]
+        self._values = _forms(key) if key is not None else ()
         self._held = b""
 
     def header(self, value: str) -> str:
@@ -36,6 +35,14 @@ class Blotter:
         for value in self._values:
             data = data.replace(value, b"*" * len(value))
         return data
+
+
+@lru_cache(maxsize=256)
+def _forms(key: Secret) -> tuple[bytes, ...]:
+    """Return how a key may be written, the longest first; worked out once a key, not at every answer."""
+    plain = key.reveal()
+    values = {plain, quote(plain), quote(plain, safe="")} if len(plain) >= _SHORTEST else set()
+    return tuple(value.encode() for value in sorted(values, key=len, reverse=True))
 
 
 def _beginning(data: bytes, value: bytes) -> int:
