@@ -28,10 +28,15 @@ class Prepared:
         if left:
             raise ValueError(f"the statement needs values for {', '.join(left)}")
         self.sql = str(compiled)
-        self._places = [_place(name, parameters[name], names) for name in compiled.positiontup or ()]
+        order = compiled.positiontup or ()
+        self._places = [_place(name, parameters[name], names) for name in order]
+        is_plain = len(order) > 1 and all(isinstance(place, itemgetter) for place in self._places)
+        self._all_at_once: Callable[[Mapping[str, Any]], tuple[Any, ...]] | None = itemgetter(*order) if is_plain else None
 
     def row(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return one row's values in the order of the placeholders."""
+        if self._all_at_once is not None:
+            return self._all_at_once(values)
         return tuple([place(values) for place in self._places])
 
 

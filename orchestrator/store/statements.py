@@ -32,7 +32,7 @@ def move(current: Job, step: Event, values: Mapping[str, Any]) -> Step:
     """Return the guarded step of one job along the lifecycle table; raise `IllegalStep` where there is none."""
     target = after(current.state, step)
     guard = {"b_id": current.id, "b_state": current.state, "b_attempt": current.attempt_id}
-    return Step(_moving(*sorted(values)), {**guard, "state": target, **values})
+    return Step(_moving(*values), {**guard, "state": target, **values})
 
 
 _LIVE = text(f"attempt.state IN ({quoted(LIVE)})")
