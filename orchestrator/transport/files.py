@@ -22,7 +22,6 @@ __all__ = ["LARGEST_FILE", "Fetched", "Files", "Forbidden", "OutOfReach", "Unfet
 
 LARGEST_FILE = 64 * 2**20
 _MOST_REDIRECTS = 5
-_CHUNK = 2**18
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _OK = 200
 
@@ -106,7 +105,7 @@ class Files:
         pace, size = Pace(self._clock), 0
         expected = promised(response.headers)
         digest = md5() if expected is not None else None
-        async for chunk in response.content.iter_chunked(_CHUNK):
+        while chunk := await response.content.readany():
             size += len(chunk)
             if size > LARGEST_FILE:
                 raise Forbidden(f"the file is larger than {LARGEST_FILE} bytes")
