@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.jobs.latency import Latency, announced_end
+from orchestrator.jobs.latency import FADING, Latency, announced_end
 
 MEDIAN, SIGMA = 20.0, 0.5
 
@@ -27,6 +27,12 @@ def learned(random: Random, tasks: int = 400) -> Latency:
 def test_quantiles_are_those_of_the_tasks_seen(share: float, seconds: float) -> None:
     found = learned(Random(3)).quantile(share)
     assert found == pytest.approx(seconds, rel=0.12)
+
+
+def test_of_a_long_run_the_latest_thousand_tasks_count_and_no_more() -> None:
+    latency = learned(Random(3), tasks=16_000)
+    assert sum(finished for _, finished in latency.as_json().values()) == pytest.approx(1 / (1 - FADING), rel=0.01)
+    assert latency.quantile(0.5) == pytest.approx(MEDIAN, rel=0.12)
 
 
 def test_the_mean_is_that_of_the_tasks_seen() -> None:
