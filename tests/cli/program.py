@@ -5,8 +5,10 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import orchestrator
+from tests import warm
 
 _CHECKOUT = Path(orchestrator.__file__).parents[1]
 COMMAND = (sys.executable, "-m", "orchestrator")
@@ -33,10 +35,15 @@ def environment(**more: str) -> dict[str, str]:
 
 def program(*arguments: str, cwd: Path, **more: str) -> Ended:
     """Run the program to its end."""
-    done = subprocess.run(
-        [*COMMAND, *arguments], cwd=cwd, env=environment(**more), capture_output=True, timeout=LONGEST, check=False
-    )
-    return Ended(code=done.returncode, out=done.stdout.decode(), err=done.stderr.decode())
+    with TemporaryDirectory() as folder:
+        out, err = Path(folder) / "out", Path(folder) / "err"
+        process = warm.started("orchestrator", arguments, cwd=cwd, environment=environment(**more), out=out, err=err)
+        process.join(LONGEST)
+        code = process.exitcode
+        if code is None:
+            process.kill()
+            raise TimeoutError(f"orchestrator {' '.join(arguments)} is stuck")
+        return Ended(code=code, out=out.read_text(encoding="utf-8"), err=err.read_text(encoding="utf-8"))
 
 
 def started(*arguments: str, cwd: Path, **more: str) -> subprocess.Popen[str]:

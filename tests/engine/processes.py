@@ -15,12 +15,13 @@ from typing import Any, Self
 
 from orchestrator.simulator import Submission
 from tests.clocks import FastClock
+from tests.warm import Talking
 
 from .bench import KEYS, Bench, query
 
 ROOT = Path(__file__).parents[2]
-NOTHING: Mapping[str, str] = MappingProxyType({})
 RUNNER = (sys.executable, "-W", "error", "-m", "tests.engine.runner")
+NOTHING: Mapping[str, str] = MappingProxyType({})
 PATIENCE = 60.0
 """Real seconds after which a process counts as stuck."""
 
@@ -29,7 +30,7 @@ PATIENCE = 60.0
 class Engine:
     """The program in a process of its own, working on a bench."""
 
-    process: Process
+    process: Process | Talking
 
     @classmethod
     async def start(
@@ -39,7 +40,7 @@ class Engine:
         *,
         seed: int = 1,
         environment: Mapping[str, str] = NOTHING,
-        program: Sequence[str] = RUNNER,
+        program: Sequence[str] = (),
     ) -> Self:
         """Start `run` or `resume` on the bench's clock, which must be a `FastClock`; with more in its environment."""
         assert isinstance(bench.clock, FastClock)
@@ -53,9 +54,11 @@ class Engine:
             "origin": bench.clock.origin,
         }
         known = {**os.environ, **KEYS, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-        words = (*program, json.dumps(order))
-        process = await asyncio.create_subprocess_exec(*words, stdout=PIPE, env={**known, **environment}, cwd=ROOT)
-        return cls(process=process)
+        if not environment and not program:
+            process = await Talking.start("tests.engine.runner", [json.dumps(order)], cwd=ROOT, environment=known)
+            return cls(process=process)
+        words = (*(program or RUNNER), json.dumps(order))
+        return cls(process=await asyncio.create_subprocess_exec(*words, stdout=PIPE, env={**known, **environment}, cwd=ROOT))
 
     async def words(self) -> dict[str, Any]:
         """Return the next thing it says; empty when it is dead."""

@@ -18,7 +18,7 @@ SECTOR = 512
 """Bytes that a disk writes whole or not at all."""
 ENDINGS = ("", "-wal")
 
-_LINE = re.compile(r"(?P<process>\d+) (?P<at>[\d.]+) (?P<call>.*)")
+_LINE = re.compile(r"(?P<process>\d+) +(?P<at>[\d.]+) (?P<call>.*)")
 _CALL = re.compile(
     r'(?P<name>\w+)\(\d+<(?P<path>[^>]*)>(?:, (?:"(?P<data>[^"]*)"(?:, (?P<size>\d+), (?P<start>\d+))?|(?P<length>\d+)))?'
 )

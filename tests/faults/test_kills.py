@@ -50,7 +50,8 @@ async def killed_and_resumed(bench: Bench, jobs: list[Row], kills: int, seed: in
     killer = Killer(bench=bench, random=random)
     for number in range(kills):
         engine = await Engine.start(bench, "resume" if number % 2 else "run", seed=random.randrange(2**32))
-        accepted = (number + 1) * len(jobs) // (kills + 2) + random.randrange(min(10, len(jobs) // kills))
+        # A kill before the first byte leaves a job that is in doubt and never accepted: so many are left out of the count.
+        accepted = (number + 1) * (len(jobs) - kills) // (kills + 2) + random.randrange(min(10, len(jobs) // kills))
         await killer.strike(engine, accepted=accepted, aimed=number % 2 == 0)
     assert killer.kills == kills
     return await (await Engine.start(bench, "resume", seed=random.randrange(2**32))).ended()
