@@ -33,7 +33,7 @@ def started(
     err: Path | None = None,
     strict: bool = False,
 ) -> ForkServerProcess:
-    """Start `python -m MODULE ARGUMENTS`, `strict` with warnings as errors; without `err` errors go where those of the tests go."""
+    """Start `python -m MODULE ARGUMENTS`, `strict` with warnings as errors; without `err` errors go to those of the tests."""
     order = (module, list(arguments), cwd, dict(environment), out, err, strict)
     process = _CONTEXT.Process(target=_run, args=order)
     process.start()

@@ -47,6 +47,7 @@ def low(count: int) -> list[dict[str, Any]]:
     return rows(count, quality="low")
 
 
+@pytest.mark.slow
 async def test_a_run_stops_at_its_budget_and_goes_on_when_it_is_raised(open_bench: OpenBench) -> None:
     bench = await open_bench("openai-images", latency=0.5, account={"concurrency": 8})
     finished = await bench.run(low(20), budget=WORST * 5)
@@ -85,6 +86,7 @@ async def to_midnight(clock: JumpingClock, seconds_before: float) -> None:
     await clock.sleep(DAY - clock.now() % DAY - seconds_before)
 
 
+@pytest.mark.slow
 async def test_the_budget_of_a_day_pauses_and_the_next_day_goes_on(open_bench: OpenBench, clock: JumpingClock) -> None:
     bench = await open_bench("openai-images", latency=0.5, account={"budget_per_day": str(WORST * 3), "concurrency": 2})
     finished = await bench.run(low(6))
@@ -218,6 +220,7 @@ def assert_kept(bench: Bench, bill: list[Decimal], budget: Decimal) -> None:
     assert set(bench.simulator.ledger.charged_prompts().values()) == {1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 async def test_64_workers_that_are_cut_off_again_and_again_never_go_above_the_budget(
     open_bench: OpenBench, clock: JumpingClock, monkeypatch: pytest.MonkeyPatch, seed: int

@@ -46,6 +46,7 @@ def lost(bench: Bench) -> set[str]:
 # --- hold ---------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("provider", BOTH)
 async def test_exactly_the_jobs_whose_answers_were_lost_are_uncertain_and_nothing_is_paid_twice(
     open_bench: OpenBench, provider: str
@@ -122,6 +123,7 @@ async def test_a_key_is_not_used_beyond_half_its_life(open_bench: OpenBench, clo
     assert outcomes(bench) == ["accepted"]
 
 
+@pytest.mark.slow
 async def test_a_first_request_that_is_still_at_work_is_waited_for_under_the_same_key(
     open_bench: OpenBench, clock: JumpingClock
 ) -> None:
@@ -179,6 +181,7 @@ async def test_a_provider_that_honours_no_key_is_what_makes_the_header_dangerous
 # --- the look-up --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_every_submission_that_was_accepted_is_adopted_by_the_look_up(open_bench: OpenBench) -> None:
     bench = await open_bench("toapis", lost_answer_rate=0.15, error_after_rate=0.1, seed=3)
     finished = await bench.run(rows(60))
@@ -213,6 +216,7 @@ RESUBMIT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("provider", BOTH)
 async def test_resubmit_pays_again_once_no_answer_can_come_any_more(
     open_bench: OpenBench, clock: JumpingClock, provider: str
@@ -227,6 +231,7 @@ async def test_resubmit_pays_again_once_no_answer_can_come_any_more(
     assert_all_whole(bench)
 
 
+@pytest.mark.slow
 async def test_resubmit_stops_at_what_may_be_paid_twice_and_holds_the_rest(open_bench: OpenBench) -> None:
     bench = await open_bench("openai-images", lose_answer_each=1, account={**RESUBMIT, "max_double_cost": "0.10"})
     assert (await bench.run(rows(5))).exit_code == 5
@@ -238,6 +243,7 @@ async def test_resubmit_stops_at_what_may_be_paid_twice_and_holds_the_rest(open_
     assert (await bench.resume(config=settings)).exit_code == 0
 
 
+@pytest.mark.slow
 async def test_resubmit_does_not_pay_again_for_what_nobody_knows_the_price_of(open_bench: OpenBench) -> None:
     bench = await open_bench("toapis", lose_answer_each=1, lookup=False, account={**RESUBMIT, "prices": {}})
     assert (await bench.run(rows(1))).exit_code == 5
@@ -256,6 +262,7 @@ async def test_resubmit_never_pays_again_for_a_task_that_is_known_even_when_its_
     assert len(bench.accepted()) == 1
 
 
+@pytest.mark.slow
 async def test_a_task_that_appears_before_the_grace_is_over_is_adopted_and_not_paid_again(
     open_bench: OpenBench, clock: JumpingClock
 ) -> None:

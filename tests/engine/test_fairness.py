@@ -61,6 +61,7 @@ async def test_within_a_batch_the_urgent_go_first_and_the_others_are_not_forgott
     assert senders(bench)[:10].count("other") in (4, 5, 6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", ["quota", "throttled"])
 async def test_an_account_that_stands_still_never_blocks_another(open_bench: OpenBench, clock: JumpingClock, status: str) -> None:
     trouble: dict[str, Any] = {"quota_after": 0} if status == "quota" else {"throttle_first": 1, "retry_after": "120"}
@@ -78,6 +79,7 @@ async def test_an_account_that_stands_still_never_blocks_another(open_bench: Ope
     assert max(submission.monotonic for submission in quick.accepted()) - begun < 10.0
 
 
+@pytest.mark.slow
 async def test_small_jobs_fill_what_a_large_one_leaves_of_a_minute(open_bench: OpenBench) -> None:
     account = {"concurrency": 8, "ipm": 5}
     bench = await open_bench("openai-images", account=account, ipm=5, limiter="sliding")
@@ -87,22 +89,21 @@ async def test_small_jobs_fill_what_a_large_one_leaves_of_a_minute(open_bench: O
     assert seconds <= 5 * MINUTE  # in the order of the file it takes a minute longer
 
 
-@pytest.mark.parametrize("limiter", ["sliding", "fixed"])
-async def test_minutes_are_filled_with_large_jobs_first_so_that_small_ones_are_left_for_the_gaps(
-    open_bench: OpenBench, limiter: str
-) -> None:
+@pytest.mark.slow
+async def test_minutes_are_filled_with_large_jobs_first_so_that_small_ones_are_left_for_the_gaps(open_bench: OpenBench) -> None:
     account = {"concurrency": 8, "ipm": 5}
-    bench = await open_bench("openai-images", account=account, ipm=5, limiter=limiter)
+    bench = await open_bench("openai-images", account=account, ipm=5, limiter="sliding")
     jobs = [{**row, "n": 1 + number % 4} for number, row in enumerate(rows(30))]
     assert (await bench.run(jobs)).exit_code == 0
     seconds = bench.accepted()[-1].monotonic - bench.accepted()[0].monotonic
     assert seconds <= 15 * MINUTE  # in the order of the file, with gaps filled at random, it takes one more
 
 
+@pytest.mark.slow
 async def test_a_small_job_is_passed_by_for_a_minute_at_most(open_bench: OpenBench) -> None:
     account = {"concurrency": 8, "ipm": 5}
     bench = await open_bench("openai-images", account=account, ipm=5, limiter="sliding")
-    jobs = [{**row, "n": 1 if number == 4 else 2} for number, row in enumerate(rows(24))]
+    jobs = [{**row, "n": 1 if number == 4 else 2} for number, row in enumerate(rows(14))]
     assert (await bench.run(jobs)).exit_code == 0
     order = [submission.prompt for submission in bench.accepted()]
     assert order.index(jobs[4]["prompt"]) <= 8

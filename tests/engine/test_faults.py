@@ -163,6 +163,7 @@ async def test_a_damaged_download_is_fetched_again_until_the_file_is_whole(open_
 # --- a provider that is away --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("provider", BOTH)
 async def test_a_provider_that_is_away_for_minutes_costs_neither_money_nor_doubt(
     open_bench: OpenBench, provider: str, clock: JumpingClock
@@ -212,6 +213,7 @@ async def test_an_upload_that_fails_costs_nothing_and_is_tried_again(open_bench:
     assert bench.attempts() == [("delivered", "yes")]
 
 
+@pytest.mark.slow
 async def test_no_more_tasks_are_out_than_the_account_allows(open_bench: OpenBench) -> None:
     bench = await open_bench("toapis", account={"outstanding": 3, "concurrency": 2}, duration=10, latency=0.1)
     assert (await bench.run(rows(12))).exit_code == 0

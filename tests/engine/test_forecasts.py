@@ -36,6 +36,7 @@ async def forecast(bench: Bench, clock: JumpingClock, jobs: int) -> tuple[float,
     return predicted, binding, clock.monotonic() - at
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("provider", "account", "options", "binding"),
     [

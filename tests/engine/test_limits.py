@@ -37,6 +37,7 @@ def images_of(jobs: Sequence[Row]) -> int:
     return sum(job.get("n", 1) for job in jobs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limiter", LIMITERS)
 async def test_images_per_minute_are_paced_without_a_refusal_after_the_first_minute(open_bench: OpenBench, limiter: str) -> None:
     bench = await open_bench("openai-images", account={**ROOM, "ipm": 10}, ipm=10, limiter=limiter, latency=1.0)
@@ -47,6 +48,7 @@ async def test_images_per_minute_are_paced_without_a_refusal_after_the_first_min
     assert seconds_of(bench) <= ideal / 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limiter", LIMITERS)
 async def test_requests_per_minute_are_learned_from_headers(open_bench: OpenBench, limiter: str) -> None:
     bench = await open_bench("openai-images", account=ROOM, rpm=40, burst=40, limiter=limiter, latency=0.5)
@@ -55,6 +57,7 @@ async def test_requests_per_minute_are_learned_from_headers(open_bench: OpenBenc
     assert seconds_of(bench) <= 2 * MINUTE / 0.9
 
 
+@pytest.mark.slow
 async def test_an_unannounced_limit_is_found(open_bench: OpenBench) -> None:
     bench = await open_bench("openai-images", account=ROOM, ipm=20, limiter="sliding", latency=0.5)
     assert (await bench.run(rows(90))).exit_code == 0
@@ -63,6 +66,7 @@ async def test_an_unannounced_limit_is_found(open_bench: OpenBench) -> None:
     assert len([at for at in throttled(bench) if at > 3 * MINUTE]) <= 4
 
 
+@pytest.mark.slow
 async def test_a_limit_named_in_the_refusal_is_believed(open_bench: OpenBench) -> None:
     bench = await open_bench("toapis", account={**ROOM, "rpm": 30}, rpm=30, burst=5, limiter="bucket")
     assert (await bench.run(rows(45))).exit_code == 0
@@ -70,6 +74,7 @@ async def test_a_limit_named_in_the_refusal_is_believed(open_bench: OpenBench) -
     assert [at for at in throttled(bench) if at > MINUTE] == []
 
 
+@pytest.mark.slow
 async def test_what_was_learned_outlives_the_run(open_bench: OpenBench) -> None:
     bench = await open_bench("openai-images", account={**ROOM, "ipm": 6}, ipm=6, limiter="sliding")
     await bench.run(rows(14))
@@ -80,6 +85,7 @@ async def test_what_was_learned_outlives_the_run(open_bench: OpenBench) -> None:
     assert len(throttled(bench)) == first
 
 
+@pytest.mark.slow
 async def test_what_was_sent_before_a_restart_is_counted_after_it(open_bench: OpenBench) -> None:
     bench = await open_bench("openai-images", account={**ROOM, "ipm": 5}, ipm=5)
     for number in range(1, 5):
@@ -104,6 +110,7 @@ def gate_is_kept(bench: Bench) -> bool:
     return bool(query(bench.database, "SELECT 1 FROM account WHERE gate_streak > 0"))
 
 
+@pytest.mark.slow
 async def test_a_gate_that_stays_closed_is_told_with_what_to_review(open_bench: OpenBench) -> None:
     bench = await open_bench("toapis", account={"rpm": 50}, throttle_first=9)
     await bench.run(rows(1))
@@ -122,6 +129,7 @@ async def test_slots_come_back_one_by_one_after_the_gate_opens(open_bench: OpenB
     assert accepted[3] - accepted[1] >= 5.0
 
 
+@pytest.mark.slow
 async def test_retry_after_is_never_undercut(open_bench: OpenBench) -> None:
     bench = await open_bench("openai-images", account=ROOM, rpm=60, burst=3, retry_after="5", announces=False)
     await bench.run(rows(40))

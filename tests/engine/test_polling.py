@@ -33,6 +33,7 @@ def delays(bench: Bench) -> list[float]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("reports", "most_polls", "most_delay"), [(False, 3.8, 0.16), (True, 2.8, 0.05)])
 async def test_tasks_are_found_soon_after_their_end_with_few_polls(
     open_bench: OpenBench, *, reports: bool, most_polls: float, most_delay: float
@@ -44,6 +45,7 @@ async def test_tasks_are_found_soon_after_their_end_with_few_polls(
     assert median(delays(bench)[40:]) <= most_delay
 
 
+@pytest.mark.slow
 async def test_what_was_learned_of_tasks_is_used_from_the_first_one_on_in_the_next_run(open_bench: OpenBench) -> None:
     bench = await open_bench("toapis", account={"concurrency": 8}, duration=30.0, reports_progress=False)
     await bench.run(rows(12))
@@ -52,6 +54,7 @@ async def test_what_was_learned_of_tasks_is_used_from_the_first_one_on_in_the_ne
     assert len(bench.simulator.ledger.polls) - before <= 12 * 2.5
 
 
+@pytest.mark.slow
 async def test_polls_keep_to_their_own_limit(open_bench: OpenBench) -> None:
     account = {"concurrency": 16, "outstanding": 100, "poll_rpm": 60}
     bench = await open_bench("toapis", account=account, duration=5.0)
@@ -60,6 +63,7 @@ async def test_polls_keep_to_their_own_limit(open_bench: OpenBench) -> None:
     assert min(later - earlier for earlier, later in pairwise(moments)) >= 0.99
 
 
+@pytest.mark.slow
 async def test_tasks_of_an_earlier_run_are_not_asked_for_all_at_once(open_bench: OpenBench) -> None:
     bench = await open_bench("toapis", account={"concurrency": 64, "outstanding": 200}, duration=3600.0)
     polls = bench.simulator.ledger.polls
@@ -78,6 +82,7 @@ async def drained(bench: Bench, run: Coroutine[Any, Any, Finished], is_time: Cal
     assert set(bench.states().values()) == {"running"}
 
 
+@pytest.mark.slow
 async def test_a_task_whose_state_stays_unreadable_is_held_at_its_deadline(open_bench: OpenBench) -> None:
     bench = await open_bench("toapis", duration=1.0)
     async with Gateway(upstream=bench.simulator.url_for("toapis"), stage=POLL, spoil=page(), times=ENDLESS) as gateway:

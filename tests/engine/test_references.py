@@ -124,6 +124,7 @@ async def test_a_killed_run_uploads_nothing_again(open_bench: OpenBench) -> None
     assert set(bench.simulator.ledger.charged_prompts().values()) == {1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("provider", "account"), [("toapis", {}), ("openai-responses", BY_ID), ("openai-edits", BY_ID)])
 async def test_an_upload_that_the_provider_has_forgotten_is_made_again_once_for_all(
     open_bench: OpenBench, provider: str, account: dict[str, Any], forgotten: set[str]

@@ -153,6 +153,7 @@ async def test_a_task_in_place_of_images_that_fails_is_a_failed_job(open_bench: 
     assert set(bench.simulator.ledger.charged_prompts().values()) == {1}
 
 
+@pytest.mark.slow
 async def test_tasks_in_place_of_images_are_outstanding_only_so_many_at_a_time(open_bench: OpenBench) -> None:
     bench = await open_bench("gpt-image-2", answers_with_task="id", duration=60.0, account={"outstanding": 2, "concurrency": 1})
     assert await run(bench, rows(bench, count=6)) == 0
@@ -160,6 +161,7 @@ async def test_tasks_in_place_of_images_are_outstanding_only_so_many_at_a_time(o
     assert len([at for at in times if at - times[0] < 50.0]) <= 3
 
 
+@pytest.mark.slow
 async def test_a_run_that_was_stopped_asks_for_the_task_again_and_pays_nothing_twice(open_bench: OpenBench) -> None:
     bench = await open_bench("gpt-image-2", answers_with_task="inside", duration=300.0)
     settings = {"provider": bench.provider, "base_url": bench.simulator.url_for(bench.provider)}

@@ -238,6 +238,7 @@ async def test_a_broken_limit_is_said_with_the_url_and_the_setting_that_helps_an
     assert "secret" not in bench.manifest()[0]["error"]["message"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("allowed", [False, True])
 async def test_a_reference_at_a_url_is_shrunk_only_where_that_is_allowed(
     open_bench: OpenBench, site: Site, allowed: bool

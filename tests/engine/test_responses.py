@@ -73,6 +73,7 @@ async def test_a_result_whose_spooled_answer_is_lost_is_asked_for_again(
     assert {row["images"][0]["sha256"] for row in bench.manifest()} == {made(f"kite number {n}", LARGE) for n in range(2)}
 
 
+@pytest.mark.slow
 async def test_references_go_as_data_or_are_uploaded_once(open_bench: OpenBench, tmp_path: Path) -> None:
     reference = str(picture(tmp_path / "mug.png", 1))
     mask = str(picture(tmp_path / "mask.png", 2, mode="RGBA"))
@@ -145,6 +146,7 @@ async def test_a_stream_that_breaks_after_its_image_needs_no_question(open_bench
         assert row["images"][0]["sha256"] == made(row["prompt"], LARGE)
 
 
+@pytest.mark.slow
 async def test_a_killed_engine_asks_for_its_background_responses_and_pays_nothing_twice(open_bench: OpenBench) -> None:
     clock = FastClock(20.0)
     bench = await open_bench("openai-responses", clock=clock, duration=60.0, image_side=LARGE)
@@ -161,6 +163,7 @@ async def test_a_killed_engine_asks_for_its_background_responses_and_pays_nothin
         assert row["images"][0]["sha256"] == made(row["prompt"], LARGE)
 
 
+@pytest.mark.slow
 async def test_a_killed_engine_finds_the_id_in_the_part_of_a_stream_that_came(open_bench: OpenBench) -> None:
     clock = FastClock(20.0)
     bench = await open_bench("openai-responses", clock=clock, account=mode("stream"), duration=60.0, image_side=LARGE)
@@ -173,6 +176,7 @@ async def test_a_killed_engine_finds_the_id_in_the_part_of_a_stream_that_came(op
     assert set(bench.simulator.ledger.charged_prompts().values()) == {1}
 
 
+@pytest.mark.slow
 async def test_many_large_results_at_once_all_leave_the_spool(open_bench: OpenBench) -> None:
     bench = await open_bench("openai-responses", account={"concurrency": 64, "outstanding": 64}, duration=30.0, image_side=LARGE)
     assert (await bench.run(rows(64))).exit_code == 0

@@ -26,6 +26,7 @@ async def working(open_bench: OpenBench, *, latency: float) -> tuple[Bench, Engi
     return bench, engine
 
 
+@pytest.mark.slow
 async def test_the_first_signal_finishes_what_is_paid_for_and_leaves_nothing_in_doubt(open_bench: OpenBench) -> None:
     bench, engine = await working(open_bench, latency=1.0)
     signalled_at = time.time()
@@ -63,6 +64,7 @@ async def test_tasks_that_are_running_when_a_run_is_drained_are_left_for_resume(
     assert len(bench.accepted()) == 10
 
 
+@pytest.mark.slow
 async def test_the_second_signal_ends_the_run_at_once_and_holds_what_was_in_flight(open_bench: OpenBench) -> None:
     bench, engine = await working(open_bench, latency=8.0)
     engine.terminate()

@@ -101,6 +101,7 @@ async def test_a_preview_that_cannot_be_saved_changes_nothing(open_bench: OpenBe
     assert sorted(files(bench)) == ["job-000-0.png", "job-001-0.png", "job-002-0.png"]
 
 
+@pytest.mark.slow
 async def test_an_engine_killed_within_a_stream_leaves_doubts_and_previews(open_bench: OpenBench) -> None:
     bench = await open_bench("openai-images", clock=FastClock(20.0), duration=60.0, image_side=LARGE)
     bench.write(jobs(bench, count=2))

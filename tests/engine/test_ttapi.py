@@ -69,6 +69,7 @@ async def test_signed_links_of_the_older_endpoint_are_fetched_in_their_time(open
     assert {submission.path for submission in bench.accepted()} == {"/ttapi/openai/v1/images/generations"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "account"),
     [

@@ -56,6 +56,7 @@ def test_the_wheel_carries_migrations_catalog_and_types(wheel: Path) -> None:
     assert not [name for name in names if name.startswith(("tests/", "migrations/")) or "__pycache__" in name]
 
 
+@pytest.mark.slow
 def test_the_installed_program_runs_a_batch_from_another_folder(environment: Path, tmp_path: Path) -> None:
     (tmp_path / "mugs.yaml").write_text(BATCH, encoding="utf-8")
     clean = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "ORCHESTRATOR_DB")}

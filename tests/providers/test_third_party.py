@@ -106,6 +106,7 @@ def folder(tmp_path: Path, painter: Painter) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_an_installed_adapter_runs_a_batch(folder: Path, package: Path, painter: Painter) -> None:
     program = Program(folder, (package,))
     ended = program("run", "lamps.yaml")
@@ -131,6 +132,7 @@ def test_its_own_checks_and_options_hold_before_anything_is_sent(folder: Path, p
     assert painter.asked == []
 
 
+@pytest.mark.slow
 def test_a_field_it_does_not_judge_is_sent_with_a_warning(folder: Path, package: Path) -> None:
     text = (folder / "lamps.yaml").read_text().replace('"model": "paper"', '"model": "paper", "extra": {"wick": 3}')
     (folder / "lamps.yaml").write_text(text)

@@ -57,6 +57,7 @@ async def test_an_api_fetches_a_local_image_while_its_job_lasts_and_not_afterwar
     assert_paid_once(bench)
 
 
+@pytest.mark.slow
 async def test_paths_are_dead_when_the_job_is_over_and_cannot_be_guessed(open_bench: OpenBench, clock: JumpingClock) -> None:
     bench = await open_bench("ttapi-4o", duration=60.0, account=SERVED)
     picture(bench.folder / "a.png", 1)

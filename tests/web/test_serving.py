@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from orchestrator.app import App, Options
 from orchestrator.store.operators import Selection
@@ -39,6 +40,7 @@ async def until(clock: JumpingClock, bench: Bench, states: set[str]) -> None:
     raise AssertionError(f"{bench.states()} instead of {states}")
 
 
+@pytest.mark.slow
 async def test_it_takes_up_what_is_left_and_what_calls_bring_later(open_bench: OpenBench, clock: JumpingClock) -> None:
     account = {"uncertain_grace": "5s"}
     bench = await open_bench("ttapi-4o", duration=60.0, lose_answer_each=1, call_again_after=10.0, account=account)
@@ -66,6 +68,7 @@ async def test_it_hears_the_users_word_and_works_on(open_bench: OpenBench, clock
     await serving
 
 
+@pytest.mark.slow
 async def test_a_paused_account_stays_so_until_somebody_runs_its_batch_again(open_bench: OpenBench, clock: JumpingClock) -> None:
     bench = await open_bench("ttapi-4o", duration=5.0, quota_after=2, account={"concurrency": 1})
     write(bench, jobs(4))
@@ -105,6 +108,7 @@ async def test_without_work_it_receives_beside_a_run_of_another_process(open_ben
     await serving
 
 
+@pytest.mark.slow
 async def test_as_a_program_it_serves_figures_and_ends_by_a_signal(tmp_path: Path) -> None:
     port = free_port()
     words = ["serve", "--no-work", "--json", "--listen", f"127.0.0.1:{port}", "--db", str(tmp_path / "orchestrator.db")]
@@ -122,6 +126,7 @@ async def test_as_a_program_it_serves_figures_and_ends_by_a_signal(tmp_path: Pat
     await process.communicate()
 
 
+@pytest.mark.slow
 async def test_a_place_that_is_taken_is_said_clearly(open_bench: OpenBench) -> None:
     bench = await open_bench("ttapi-4o")
     write(bench, jobs(1))
