@@ -3,8 +3,8 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,13 +34,21 @@ async def open_fast(open_bench: OpenBench, provider: str, **options: object) -> 
     return await open_bench(provider, clock=FastClock(SPEED), account=ACCOUNT, **options)
 
 
-@contextmanager
-def locked(bench: Bench) -> Iterator[None]:
-    """Hold the store's write lock, as another program would."""
-    with closing(sqlite3.connect(bench.database, isolation_level=None, timeout=10)) as other:
-        other.execute("BEGIN IMMEDIATE")
+@asynccontextmanager
+async def locked(bench: Bench) -> AsyncIterator[None]:
+    """Hold the store's write lock, as another program would, once a transaction of this very loop has come to its end."""
+    with closing(sqlite3.connect(bench.database, isolation_level=None, timeout=0)) as other:
+        await until(lambda: _begun(other))
         yield
         other.execute("ROLLBACK")
+
+
+def _begun(other: sqlite3.Connection) -> bool:
+    try:
+        other.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:
+        return False
+    return True
 
 
 @NEEDS_MOUNT
@@ -156,7 +164,7 @@ async def test_a_store_that_is_locked_for_seconds_is_waited_for(open_bench: Open
     bench.write(rows(10))
     engine = await Engine.start(bench, "run")
     await until(lambda: len(bench.accepted()) >= 2)
-    with locked(bench):
+    async with locked(bench):
         await asyncio.sleep(3.0)
     assert (await engine.ended())["exit_code"] == 0
     assert_all_done(bench, rows(10))
@@ -171,7 +179,7 @@ async def test_a_store_that_stays_locked_pauses_the_run_and_loses_no_answer(
     bench.write(rows(10))
     run = asyncio.create_task(bench.run())
     await until(lambda: len(bench.accepted()) >= 2)
-    with locked(bench):
+    async with locked(bench):
         assert (await run).exit_code == 4
         known = len(bench.accepted())
     await bench.run()
