@@ -7,7 +7,7 @@ other job was sent elsewhere or was not stored, its image comes first among the 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from orchestrator.engine.pictures import sent_as, target_of
+from orchestrator.engine.pictures import image_of, sent_as, target_of
 from orchestrator.engine.tools import Tools
 from orchestrator.jobs.places import FieldPath, Severity
 from orchestrator.jobs.secrets import without_query
@@ -90,15 +90,7 @@ async def _made(tools: Tools, job: Job, parent: Parent, *, mask: bool) -> LocalI
         raise Unfit(f"{parent.file}, made by {parent.key}, cannot be read: {error}") from error
     if facts.sha256 != parent.sha256:
         raise Unfit(f"{parent.file}, made by {parent.key}, has changed since it was saved")
-    image = LocalImage(
-        path=path,
-        sha256=facts.sha256,
-        size=facts.bytes,
-        format=facts.format,
-        width=facts.width,
-        height=facts.height,
-        alpha=facts.alpha,
-    )
+    image = image_of(path, facts)
     target = target_of(job.spec, tools.provider(job), tools.desk(job).settings, mask=mask)
     if target == Target():
         return image

@@ -31,6 +31,19 @@ def target_of(spec: JobSpec, provider: Provider, settings: AccountSettings, *, m
     return Target(formats=limits.formats, most_bytes=None if mask else limits.most_bytes, to_alpha=to_alpha)
 
 
+def image_of(path: Path, facts: ImageFacts) -> LocalImage:
+    """Return an image as a job knows it."""
+    return LocalImage(
+        path=path,
+        sha256=facts.sha256,
+        size=facts.bytes,
+        format=facts.format,
+        width=facts.width,
+        height=facts.height,
+        alpha=facts.alpha,
+    )
+
+
 def sent_as(image: LocalImage, copy: Copy | None) -> LocalImage:
     """Return an image whose copy goes in its place; None leaves it as it is."""
     if copy is None:
@@ -89,12 +102,4 @@ class Pictures:
             return BadPicture(f"{path.name}: {(error.strerror or 'unreadable').lower()}")
         except (NotAnImage, UnsafeImage) as error:
             return BadPicture(f"{path.name} cannot be used: {error}")
-        return LocalImage(
-            path=path,
-            sha256=facts.sha256,
-            size=facts.bytes,
-            format=facts.format,
-            width=facts.width,
-            height=facts.height,
-            alpha=facts.alpha,
-        )
+        return image_of(path, facts)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-from orchestrator.engine.pictures import LARGEST, BadPicture, sent_as, target_of
+from orchestrator.engine.pictures import LARGEST, BadPicture, image_of, sent_as, target_of
 from orchestrator.engine.together import together
 from orchestrator.engine.tools import Tools
 from orchestrator.engine.uploads import UploadFailed, may_pass
@@ -107,15 +107,7 @@ class RemoteImages:
 
     async def _fitted(self, content: bytes, target: Target, stem: str) -> Fetched:
         facts = await self._tools.results.look_at(content)
-        image = LocalImage(
-            path=Path(stem),
-            sha256=facts.sha256,
-            size=facts.bytes,
-            format=facts.format,
-            width=facts.width,
-            height=facts.height,
-            alpha=facts.alpha,
-        )
+        image = image_of(Path(stem), facts)
         image = sent_as(image, await self._tools.references.made_of(content, image.sha256, target))
         if image.sent is not None:
             content = await asyncio.to_thread(self._tools.references.read, image.sent)
