@@ -4,6 +4,7 @@ A body is a hint. What it says of a result is not even read further than to the 
 provider, with the account's key (reliability.md d.1).
 """
 
+import asyncio
 import hashlib
 import json
 import re
@@ -75,6 +76,7 @@ class Receiver:
     ) -> None:
         self._store, self._adapters, self._keys = store, adapters, keys
         self._mint, self._clock, self._heard = mint, clock, heard
+        self._noting: dict[str, asyncio.Future[Verdict]] = {}
 
     def is_ours(self, token: str) -> bool:
         """Say, without a look into the store, whether a token was made with our key."""
@@ -128,7 +130,15 @@ class Receiver:
         return f"{adapter.endpoint} {verified(adapter.signing, message.headers, message.body, keys, self._clock.now())}"
 
     async def _note(self, addressee: Addressee, report: Report, event: str) -> Verdict:
-        if not await self._store.callbacks.note(_digest(event.encode()), addressee, str(report.remote_id)):
+        """Keep a call. Who calls again while it is being kept waits for the same: else a slow store gets ever more to do."""
+        digest = _digest(event.encode())
+        if (noting := self._noting.get(digest)) is None:
+            noting = self._noting[digest] = asyncio.ensure_future(self._kept(digest, addressee, report))
+            noting.add_done_callback(lambda _: self._noting.pop(digest))
+        return await asyncio.shield(noting)
+
+    async def _kept(self, digest: str, addressee: Addressee, report: Report) -> Verdict:
+        if not await self._store.callbacks.note(digest, addressee, str(report.remote_id)):
             return Verdict.KNOWN
         self._heard()
         return Verdict.NOTED

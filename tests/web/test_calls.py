@@ -2,6 +2,7 @@ import asyncio
 import gzip
 import json
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from orchestrator.jobs.secrets import Secret
 from orchestrator.jobs.tokens import LIFETIME, Mint
 from orchestrator.providers.signatures import Signing, signed
-from orchestrator.store.callbacks import MOST_PER_ATTEMPT
+from orchestrator.store.callbacks import MOST_PER_ATTEMPT, Addressee
 from orchestrator.store.operators import Selection
 from orchestrator.store.store import Store
 from tests.clock import StillClock
@@ -285,3 +286,26 @@ async def test_a_flood_of_forged_signatures_keeps_out_no_authentic_call(store: S
 async def test_without_a_key_there_is_no_endpoint_for_the_project(store: Store, still: StillClock) -> None:
     async with Doorstep(store=store, clock=still) as door:
         assert await door.call("/hooks/toapis", event("evt_1", task_id="task_1234")) == 404
+
+
+async def test_who_calls_again_while_the_store_is_slow_gives_it_no_more_to_do(
+    store: Store, still: StillClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = (await jobs_in_doubt(store))[0]
+    noted: list[str] = []
+    note = store.callbacks.note
+
+    async def counted(digest: str, addressee: Addressee, remote_id: str) -> bool:
+        noted.append(digest)
+        return await note(digest, addressee, remote_id)
+
+    monkeypatch.setattr(store.callbacks, "note", counted)
+    async with Doorstep(store=store, clock=still) as door:
+        with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            assert [await door.call(path_of(job), hook()) for _ in range(4)] == [503] * 4
+            other.execute("ROLLBACK")
+        assert len(noted) == 1
+        while await door.call(path_of(job), hook()) != 200:
+            pass
+        assert len(await door.noted()) == 1

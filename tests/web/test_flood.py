@@ -54,7 +54,8 @@ async def well_meant(door: Doorstep, path: str) -> None:
             if await door.call(path, hook("job-" + path[-6:].replace("-", "x").replace("_", "y").replace("=", "z"))) == 200:
                 return
         except (OSError, aiohttp.ClientError):
-            await asyncio.sleep(0.01)
+            pass
+        await asyncio.sleep(0.01)
     raise AssertionError("an authentic call was never heard")
 
 
