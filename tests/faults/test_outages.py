@@ -60,7 +60,8 @@ async def test_a_provider_that_says_no_for_minutes_is_probed_twice_a_minute(
 async def test_an_outage_that_leaves_doubt_leaves_little_of_it(open_bench: OpenBench, clock: JumpingClock, spoil: Spoil) -> None:
     bench = await open_bench("openai-images")
     _, back, resumed = await during_an_outage(bench, clock, spoil, 40)
-    held = assert_fair(bench, rows(40), uncertain=range(1, SLOTS + 5 + int(PROBES) + 1))
+    # Five failures close the doors; until the fifth is written down, every slot may have been filled once more.
+    held = assert_fair(bench, rows(40), uncertain=range(1, 2 * SLOTS + 5 + int(PROBES) + 1))
     assert resumed - back <= 60.0  # a probe sent before the end may still wait for its answer, and virtual time jumps meanwhile
     assert len([row for row in bench.manifest() if row["state"] == "succeeded"]) == 40 - len(held)
 
