@@ -46,13 +46,16 @@ class Allowance:
 
     def grant(self, job: Job) -> bool:
         """Say whether a job may be sent, and count it."""
-        if self._left is None or job.id in self._granted:
-            return True
-        if self._left == 0:
+        if not self.allows(job):
             return False
-        self._left -= 1
-        self._granted.add(job.id)
+        if self._left is not None and job.id not in self._granted:
+            self._left -= 1
+            self._granted.add(job.id)
         return True
+
+    def allows(self, job: Job) -> bool:
+        """Say whether a job may be sent, without counting it."""
+        return not self.used_up or job.id in self._granted
 
     @property
     def used_up(self) -> bool:
@@ -150,6 +153,7 @@ class Queue:
             return None
         images, _, back, batch = found
         other = self._taken(batch, -back)
+        self._allowance.grant(other)
         self._rounds.take(batch, images)
         self._put_in_front(job)
         return other
@@ -159,7 +163,7 @@ class Queue:
             for index, job in enumerate(islice(jobs, _PASSING)):
                 if job.spec.priority < jobs[0].spec.priority:
                     break
-                if job.spec.request_n <= most:
+                if job.spec.request_n <= most and self._allowance.allows(job):
                     yield job.spec.request_n, -job.id, len(jobs) - index, batch
 
     def _affordable(self, job: Job) -> Job | None:

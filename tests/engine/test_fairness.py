@@ -107,3 +107,12 @@ async def test_a_small_job_is_passed_by_for_a_minute_at_most(open_bench: OpenBen
     assert (await bench.run(jobs)).exit_code == 0
     order = [submission.prompt for submission in bench.accepted()]
     assert order.index(jobs[4]["prompt"]) <= 8
+
+
+@pytest.mark.slow
+async def test_who_goes_before_others_counts_towards_the_limit_of_a_run(open_bench: OpenBench) -> None:
+    account = {"concurrency": 8, "ipm": 5}
+    bench = await open_bench("openai-images", account=account, ipm=5, limiter="sliding")
+    jobs = [{**row, "n": 1 + number % 4} for number, row in enumerate(rows(30))]
+    await bench.run(jobs, limit=8)
+    assert len(bench.accepted()) == 8

@@ -28,6 +28,8 @@ BOTH = ["toapis", "openai-images"]
 SLOTS = 4
 ACCOUNT = {"concurrency": SLOTS, "min_free": "1KB"}
 JOBS = 40
+WAVES = 4 * SLOTS
+"""Jobs that take more than six commits, however many changes share one."""
 
 
 async def open_fast(open_bench: OpenBench, provider: str, **options: object) -> Bench:
@@ -120,22 +122,22 @@ async def test_a_store_without_room_pauses_the_run_at_any_commit(
     open_bench: OpenBench, provider: str, commit: int, lasting: str
 ) -> None:
     bench = await open_fast(open_bench, provider)
-    bench.write(rows(3))
+    bench.write(rows(WAVES))
     ended = await (await start(bench, "run", f"P0':{commit}{lasting}:sqlite-full")).ended()
     assert ended == {"ending": "paused", "exit_code": 4}
     await bench.run()
-    assert_fair(bench, rows(3), uncertain=range(SLOTS + 1))
+    assert_fair(bench, rows(WAVES), uncertain=range(SLOTS + 1))
 
 
 @pytest.mark.parametrize("commit", [4, 6])
 async def test_a_store_whose_disk_fails_ends_the_run_at_once_and_says_how_to_save_it(open_bench: OpenBench, commit: int) -> None:
     bench = await open_fast(open_bench, "openai-images")
-    bench.write(rows(3))
+    bench.write(rows(WAVES))
     ended = await (await start(bench, "run", f"P0':{commit}+:sqlite-error")).ended()
     assert "integrity_check" in ended["refused"]
     assert ".recover" in ended["refused"]
     await bench.run()
-    assert_fair(bench, rows(3), uncertain=range(SLOTS + 1))
+    assert_fair(bench, rows(WAVES), uncertain=range(SLOTS + 1))
 
 
 async def test_a_task_id_that_no_disk_takes_is_kept_in_the_journal(open_bench: OpenBench) -> None:
