@@ -13,6 +13,8 @@ import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
+from importlib.util import module_from_spec
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -21,6 +23,9 @@ _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
     ["orchestrator.app", "orchestrator.cli.main", "orchestrator.cli.commands", "tests.clocks", "pytest"]
 )
+
+
+CUSTOM = "sitecustomize"
 
 
 def started(
@@ -108,10 +113,20 @@ def _run(
     sys.stdout = io.TextIOWrapper(io.BufferedWriter(io.FileIO(1, "w", closefd=False)), encoding="utf-8")
     sys.stderr = io.TextIOWrapper(io.BufferedWriter(io.FileIO(2, "w", closefd=False)), encoding="utf-8", line_buffering=True)
     sys.argv = [module, *arguments]
+    _extend_path([each for each in environment.get("PYTHONPATH", "").split(os.pathsep) if each not in sys.path])
     warnings.resetwarnings()
     if strict:
         warnings.simplefilter("error")
     runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def _extend_path(folders: list[str]) -> None:
+    """Take in further folders for modules, and do what a new interpreter would first do with one of them."""
+    sys.path[:0] = folders
+    spec = PathFinder.find_spec(CUSTOM, folders)
+    if spec is not None and spec.loader is not None:
+        sys.modules[CUSTOM] = module = module_from_spec(spec)
+        spec.loader.exec_module(module)
 
 
 def _file(path: Path) -> int:

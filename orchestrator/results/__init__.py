@@ -1,7 +1,7 @@
 """Bytes of strangers become files of ours: spooled raw, decoded whole, fsynced, and only then given their final name."""
 
+from orchestrator.decoding.facts import ImageFacts, NotAnImage, UnsafeImage, extension_of
 from orchestrator.results.arrival import Arrival
-from orchestrator.results.decode import ImageFacts, NotAnImage, UnsafeImage, extension_of
 from orchestrator.results.files import ForeignFolder, OutputFolder, free_bytes
 from orchestrator.results.names import safe_name
 from orchestrator.results.overflow import Overflow

@@ -8,8 +8,8 @@ import shutil
 from collections.abc import Collection
 from pathlib import Path
 
+from orchestrator.decoding import durable
 from orchestrator.jobs.deadlines import text_of
-from orchestrator.results import durable
 from orchestrator.results.names import safe_name
 
 OWNER_FILE = "batch.json"

@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from orchestrator.results import durable
+from orchestrator.decoding import durable
 
 SIZE = 4 << 20
 """Bytes (reliability.md a.3, P15)."""

@@ -1,6 +1,6 @@
 """Worker processes for decoding, and what happens when an image kills one.
 
-They are programs started anew (`python -m orchestrator.results.worker`), not forks and not `multiprocessing`: nothing of the
+They are programs started anew (`python -m orchestrator.decoding.worker`), not forks and not `multiprocessing`: nothing of the
 engine is inherited, neither the handle that holds the store's lock nor the API keys in the environment, and the module that
 was run as `__main__` is not run again. Each works on one image at a time, so the image that ended a worker is known.
 """
@@ -12,23 +12,25 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Self
 
+from orchestrator.decoding.facts import NotAnImage, UnsafeImage
 from orchestrator.jobs.spec import Json
-from orchestrator.results.decode import NotAnImage, UnsafeImage
 
 SECONDS_PER_IMAGE = 30.0
 MEMORY = 1 << 30
 """Bytes of address space (reliability.md d.2)."""
 
-_PROGRAM = (sys.executable, "-P", "-W", "ignore", "-m", "orchestrator.results.worker")
+_PROGRAM = (sys.executable, "-P", "-W", "ignore", "-m", "orchestrator.decoding.worker")
 _INHERITED = ("PATH", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME")
 _READY = b"ready\n"
 _NO_MORE = b""
 """Handed to `communicate`, which closes the worker's input only when it is given something."""
+_PATIENCE = 0.25
+"""Seconds an image waits for the workers there are before one more is started: longer than a start, and than most images take."""
 _GRACE = 5.0
 """Seconds a worker gets to end by itself."""
 
@@ -46,7 +48,7 @@ class _WorkerDied(Exception):
 
 
 class DecodePool:
-    """Up to `workers` processes, started when first needed and kept."""
+    """Up to `workers` processes: the first is started when it is needed, more when images have to wait, and all are kept."""
 
     def __init__(
         self,
@@ -58,7 +60,8 @@ class DecodePool:
     ) -> None:
         self._seconds = seconds
         self._command = (*program, str(seconds), str(memory))
-        self._slots = asyncio.Semaphore(workers or 2 * (os.cpu_count() or 1))
+        self._most = workers or 2 * (os.cpu_count() or 1)
+        self._slots, self._size = asyncio.Semaphore(1), 1
         self._idle: list[Process] = []
         self._started: set[Process] = set()
 
@@ -75,9 +78,25 @@ class DecodePool:
         fails, `WorkerUnavailable` when no worker starts.
         """
         request = json.dumps({"task": task, "bytes": len(content), **arguments}).encode() + b"\n" + content
-        async with self._slots:
+        async with self._slot():
             reply = await self._asked_twice(request)
         return _result(json.loads(reply))
+
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        """Hold the right to one worker; whoever waited for it too long brings one of its own, which remains for others."""
+        try:
+            async with asyncio.timeout(_PATIENCE if self._size < self._most else None):
+                await self._slots.acquire()
+        except TimeoutError:
+            if self._size < self._most:
+                self._size += 1
+            else:
+                await self._slots.acquire()
+        try:
+            yield
+        finally:
+            self._slots.release()
 
     async def close(self) -> None:
         """End all workers, once nothing waits for `run` any more; one that is still at work gets a few seconds."""

@@ -4,10 +4,10 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.decoding.facts import ImageFacts
 from orchestrator.jobs.reports import InlineBytes
 from orchestrator.jobs.spec import Json
 from orchestrator.results.arrival import Arrival
-from orchestrator.results.decode import ImageFacts
 from orchestrator.results.files import OutputFolder, part_name
 from orchestrator.results.names import safe_name
 from orchestrator.results.pool import DecodePool

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from orchestrator.results import durable
+from orchestrator.decoding import durable
 from orchestrator.results.files import OWNER_FILE, ForeignFolder
 from orchestrator.results.names import safe_name
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
+from orchestrator.decoding import durable
 from orchestrator.jobs.reports import InlineBytes
-from orchestrator.results import durable
 from orchestrator.results.journal import Entry, Journal
 from orchestrator.results.skeleton import Outline
 

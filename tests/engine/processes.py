@@ -54,11 +54,11 @@ class Engine:
             "origin": bench.clock.origin,
         }
         known = {**os.environ, **KEYS, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-        if not environment and not program:
+        known |= environment
+        if not program:
             process = await Talking.start("tests.engine.runner", [json.dumps(order)], cwd=ROOT, environment=known)
             return cls(process=process)
-        words = (*(program or RUNNER), json.dumps(order))
-        return cls(process=await asyncio.create_subprocess_exec(*words, stdout=PIPE, env={**known, **environment}, cwd=ROOT))
+        return cls(process=await asyncio.create_subprocess_exec(*program, json.dumps(order), stdout=PIPE, env=known, cwd=ROOT))
 
     async def words(self) -> dict[str, Any]:
         """Return the next thing it says; empty when it is dead."""

@@ -142,6 +142,7 @@ async def test_a_budget_with_an_unknown_price_is_refused_before_anything_is_stor
     open_bench: OpenBench, limits: dict[str, Any]
 ) -> None:
     bench = await open_bench("toapis", account=limits.get("account", {}))
+    bench.database.unlink()
     bench.budget = limits.get("budget")
     with pytest.raises(BadInput, match="the price of gpt-4o-image on account studio is not known, and budget"):
         await bench.run(rows(3))

@@ -223,6 +223,7 @@ def _key_at(lines: list[str], number: int) -> str:
 @pytest.mark.parametrize("account", NOT_HERE)
 async def test_the_same_jobs_at_another_account_run_or_are_refused_by_name(open_bench: OpenBench, account: str) -> None:
     bench = await open_bench("openai")
+    bench.database.unlink()
     jobs = one_of_each(bench.folder)
     write(bench, jobs, defaults={"account": account, "model": "gpt-image-2", "size": "1024x1024"})
     found = await problems_of(bench)

@@ -1,3 +1,3 @@
-from tests.engine.conftest import _keys, clock, open_bench
+from tests.engine.conftest import _keys, clock, empty_store, open_bench
 
-__all__ = ["_keys", "clock", "open_bench"]
+__all__ = ["_keys", "clock", "empty_store", "open_bench"]

@@ -130,6 +130,7 @@ async def test_a_file_that_is_no_database_is_refused_unchanged(open_bench: OpenB
 
 async def test_the_database_of_another_program_is_refused_unchanged(open_bench: OpenBench) -> None:
     bench = await open_bench("openai-images")
+    bench.database.unlink()
     with closing(sqlite3.connect(bench.database)) as other:
         other.execute("CREATE TABLE wine (year INTEGER, name TEXT)")
         other.execute("INSERT INTO wine VALUES (1961, 'Latour')")

@@ -34,7 +34,7 @@ MARKS = [
     ("P6", "engine/inbox.py", "_deliver"),
     ("P7", "engine/poller.py", "_look"),
     ("P8", "engine/downloader.py", "_fetch"),
-    ("P9", "results/publish.py", "_placed"),
+    ("P9", "decoding/publish.py", "_placed"),
 ]
 """P14 is a power cut, P18 and P19 are losses of files: nothing dies there."""
 

@@ -54,6 +54,7 @@ async def test_what_cannot_be_the_store_or_the_output_folder_is_refused_by_name(
     if plant is folder and name.startswith("results"):
         pytest.skip("a folder is right there")
     bench = await open_bench("openai-images")
+    bench.database.unlink()
     plant(bench.folder / name)
     async with asyncio.timeout(AT_ONCE):
         with pytest.raises(CannotStart, match=name.rpartition("/")[2]):

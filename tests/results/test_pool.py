@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from orchestrator.results.decode import NotAnImage, UnsafeImage
+from orchestrator.decoding.facts import NotAnImage, UnsafeImage
 from orchestrator.results.pool import DecodePool, WorkerUnavailable
-
-from .pictures import picture
+from tests.decoding.pictures import picture
 
 
 @pytest.fixture
@@ -44,6 +43,15 @@ async def test_workers_are_kept_and_shared(image: str) -> None:
     async with DecodePool(workers=2) as pool:
         await asyncio.gather(*(pool.run("inspect_file", path=image) for _ in range(20)))
         assert len(pids(pool)) <= 2
+
+
+async def test_small_images_share_one_worker_and_those_that_have_to_wait_get_more(image: str, tmp_path: Path) -> None:
+    async with DecodePool(workers=3) as pool:
+        await pool.run("inspect_file", path=image)
+        await asyncio.gather(*(pool.run("inspect_file", path=image) for _ in range(20)))
+        assert len(pids(pool)) == 1
+        await asyncio.gather(*(pool.run("inspect_file", path=large(tmp_path / "large.png")) for _ in range(6)))
+        assert len(pids(pool)) == 3
 
 
 async def test_a_worker_killed_while_idle_is_replaced_unnoticed(image: str) -> None:

@@ -9,8 +9,7 @@ import pytest
 
 from orchestrator.results import Arrival, DecodePool, NotAnImage, OutputFolder, Results, Spool, UnsafeImage, inspect
 from orchestrator.results.arrival import SMALL
-
-from .pictures import picture
+from tests.decoding.pictures import picture
 
 
 @pytest.fixture

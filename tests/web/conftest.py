@@ -6,11 +6,11 @@ import pytest
 from orchestrator.store.store import Store
 from tests.clock import StillClock
 from tests.engine.bench import KEYS
-from tests.engine.conftest import clock, open_bench
+from tests.engine.conftest import clock, empty_store, open_bench
 
 from .calling import SECRET
 
-__all__ = ["clock", "open_bench"]
+__all__ = ["clock", "empty_store", "open_bench"]
 
 
 @pytest.fixture(autouse=True)

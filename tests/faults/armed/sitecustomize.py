@@ -1,8 +1,9 @@
 """Arms the failpoints of a process: with this folder on its path, Python imports this file before anything else.
 
 The program's source carries comments such as `# failpoint P3`. In a normal run they do not exist; here they become calls as
-the source is compiled. `FAILPOINT` in the environment says what happens where: `P3:2:die` ends the process when P3 is reached
-for the second time. Several orders are separated by commas, and `P3:2+:...` means every time from the second on.
+the source is compiled, and functions that were compiled before, in a process that `tests.warm` forked, are compiled again.
+`FAILPOINT` in the environment says what happens where: `P3:2:die` ends the process when P3 is reached for the second time.
+Several orders are separated by commas, and `P3:2+:...` means every time from the second on.
 """
 
 import errno
@@ -12,11 +13,11 @@ import signal
 import sqlite3
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import decode_source
-from types import CodeType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import NoReturn
 
 VARIABLE = "FAILPOINT"
@@ -24,7 +25,7 @@ DEAD = 137
 _MARK = re.compile(r"^( *)# failpoint (\S+)$", re.MULTILINE)
 _PROGRAM = "orchestrator"
 _COMMIT = "P0'"
-_IN_WORKER = "orchestrator.results.worker"
+_IN_WORKER = "orchestrator.decoding.worker"
 
 hits: Counter[str] = Counter()
 orders: dict[str, list[tuple[range, str]]] = {}
@@ -83,8 +84,40 @@ class Loader(SourceFileLoader):
 
     def exec_module(self, module: ModuleType) -> None:
         super().exec_module(module)
-        if module.__name__ == "orchestrator.results.pool":
-            module._INHERITED += (VARIABLE,)  # type: ignore[attr-defined]
+        _let_through(module)
+
+
+def _let_through(module: ModuleType) -> None:
+    """Let decode workers hear of the orders, too."""
+    if module.__name__ == "orchestrator.results.pool":
+        module._INHERITED += (VARIABLE,)  # type: ignore[attr-defined]
+
+
+def _arm_again(module: ModuleType) -> None:
+    """Give the functions of a module that is imported already the code that our loader would have given them."""
+    if module.__spec__ is None or not isinstance(loader := module.__spec__.loader, SourceFileLoader):
+        return
+    if _MARK.search(decode_source(loader.get_data(loader.path))):
+        codes = {code.co_qualname: code for code in _all_codes(Loader(loader.name, loader.path).get_code(loader.name))}
+        for function in _functions(module):
+            function.__code__ = codes[function.__qualname__]
+    _let_through(module)
+
+
+def _all_codes(code: CodeType) -> Iterator[CodeType]:
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield inner
+            yield from _all_codes(inner)
+
+
+def _functions(module: ModuleType) -> Iterator[FunctionType]:
+    own = [each for each in vars(module).values() if getattr(each, "__module__", None) == module.__name__]
+    for each in own:
+        for member in vars(each).values() if isinstance(each, type) else (each,):
+            function = getattr(member, "__wrapped__", getattr(member, "fget", getattr(member, "__func__", member)))
+            if isinstance(function, FunctionType) and function.__code__.co_filename == module.__file__:
+                yield function
 
 
 class Finder(MetaPathFinder):
@@ -112,3 +145,5 @@ if os.environ.get(VARIABLE):
     _read(os.environ[VARIABLE])
     builtins.failpoint = reached  # type: ignore[attr-defined]
     sys.meta_path.insert(0, Finder())
+    for imported in [each for name, each in sys.modules.items() if name.partition(".")[0] == _PROGRAM]:
+        _arm_again(imported)

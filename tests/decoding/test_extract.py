@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.results import extract
-from orchestrator.results.decode import NotAnImage
-from orchestrator.results.extract import decoded, spooled_text
+from orchestrator.decoding import extract
+from orchestrator.decoding.extract import decoded, spooled_text
+from orchestrator.decoding.facts import NotAnImage
 
 
 def whole(pieces: list[bytes]) -> bytes:

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from orchestrator.results.decode import ImageFacts, NotAnImage, UnsafeImage, inspect
+from orchestrator.decoding.decode import inspect
+from orchestrator.decoding.facts import ImageFacts, NotAnImage, UnsafeImage
 
 from .pictures import FORMATS, picture, progressive_jpeg
 

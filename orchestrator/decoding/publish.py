@@ -12,9 +12,9 @@ from io import BytesIO
 from itertools import count
 from typing import Any
 
-from orchestrator.results import durable
-from orchestrator.results.decode import Decode, ImageFacts, NotAnImage, UnsafeImage, extension_of
-from orchestrator.results.extract import decoded, spooled_text
+from orchestrator.decoding import durable
+from orchestrator.decoding.extract import decoded, spooled_text
+from orchestrator.decoding.facts import Decode, ImageFacts, NotAnImage, UnsafeImage, extension_of
 
 Reply = dict[str, Any]
 """Plain JSON: the process that asks must not have to trust the one that decodes."""

@@ -1,20 +1,17 @@
-"""Whether bytes are a whole image and a safe one; told from the bytes alone. Meant for a worker process (see `pool`)."""
+"""Whether bytes are a whole image and a safe one; told from the bytes alone. Meant for a worker process."""
 
 import hashlib
 import html
 import os
 import re
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 # Each format is imported by name: Pillow would load every plugin it has to find the last of them.
 from PIL import AvifImagePlugin, GifImagePlugin, Image, JpegImagePlugin, PngImagePlugin, UnidentifiedImageError, WebPImagePlugin
 
-from orchestrator.results.wholeness import is_whole
-
-__all__ = ["MAX_PIXELS", "MAX_SIDE", "Decode", "ImageFacts", "NotAnImage", "UnsafeImage", "extension_of", "inspect"]
+from orchestrator.decoding.facts import ImageFacts, NotAnImage, UnsafeImage
+from orchestrator.decoding.wholeness import is_whole
 
 MAX_PIXELS = 50_000_000
 MAX_SIDE = 16_384
@@ -28,42 +25,6 @@ _PLUGINS = (PngImagePlugin, JpegImagePlugin, WebPImagePlugin, GifImagePlugin, Av
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "AVIF")
 _MULTI_PICTURE = "MPO"
 """A JPEG with further pictures behind the first, as cameras write it."""
-
-
-class NotAnImage(Exception):
-    """The bytes are no image, or not a whole one; the message says what they look like."""
-
-
-class UnsafeImage(Exception):
-    """An image that is too large, or that its decoder could not bear."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ImageFacts:
-    """What the bytes of an image say."""
-
-    format: str
-    """png, jpeg, webp, gif or avif."""
-    width: int
-    height: int
-    """Pixels."""
-    frames: int
-    alpha: bool
-    mode: str
-    """Pillow's name of the pixel layout, such as RGB."""
-    sha256: str
-    """Hex digest of the file."""
-    bytes: int
-    one_colour: float
-    """Share of the pixels that have the commonest colour, in the fullest frame; 0 when it is below 99.9 %."""
-
-
-Decode = Callable[[BinaryIO], ImageFacts]
-
-
-def extension_of(form: str) -> str:
-    """Return the file name extension of an image format."""
-    return "jpg" if form == "jpeg" else form
 
 
 def inspect(file: BinaryIO) -> ImageFacts:

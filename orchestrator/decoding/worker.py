@@ -1,7 +1,7 @@
 """The process that touches foreign bytes: limited in memory and time, without the keys, gone as soon as its parent is.
 
-It is started by `pool` as a program of its own, reads one JSON request a line, with as many bytes after it as it says, and
-answers with one JSON line.
+The results' `DecodePool` starts it as a program of its own. It reads one JSON request a line, with as many bytes after it as it
+says, and answers with one JSON line.
 """
 
 import json
@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
-from orchestrator.results import publish, treatment
-from orchestrator.results.decode import ImageFacts, NotAnImage, UnsafeImage, inspect
+from orchestrator.decoding import publish, treatment
+from orchestrator.decoding.decode import inspect
+from orchestrator.decoding.facts import ImageFacts, NotAnImage, UnsafeImage
 
 READY = b"ready\n"
 

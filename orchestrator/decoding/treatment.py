@@ -1,6 +1,6 @@
 """What happens to a user's own image before it goes to a provider: upright, without private data, made to fit if allowed.
 
-An image that needs nothing goes as it is, byte for byte. Meant for a worker process (see `pool`).
+An image that needs nothing goes as it is, byte for byte. Meant for a worker process.
 """
 
 import io
@@ -11,8 +11,8 @@ from typing import Any, BinaryIO
 
 from PIL import Image, ImageOps
 
-from orchestrator.results import durable
-from orchestrator.results.decode import Decode, NotAnImage
+from orchestrator.decoding import durable
+from orchestrator.decoding.facts import Decode, NotAnImage
 
 Reply = dict[str, Any]
 

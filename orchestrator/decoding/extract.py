@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
-from orchestrator.results.decode import NotAnImage
+from orchestrator.decoding.facts import NotAnImage
 
 _PIECE = 1 << 20
 """Bytes of base64 read at once."""
