@@ -12,8 +12,8 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -57,8 +57,9 @@ class DecodePool:
         seconds: float = SECONDS_PER_IMAGE,
         memory: int = MEMORY,
         program: Sequence[str] = _PROGRAM,
+        patience: float = _PATIENCE,
     ) -> None:
-        self._seconds = seconds
+        self._seconds, self._patience = seconds, patience
         self._command = (*program, str(seconds), str(memory))
         self._most = workers or 2 * (os.cpu_count() or 1)
         self._slots, self._size = asyncio.Semaphore(1), 1
@@ -78,25 +79,24 @@ class DecodePool:
         fails, `WorkerUnavailable` when no worker starts.
         """
         request = json.dumps({"task": task, "bytes": len(content), **arguments}).encode() + b"\n" + content
-        async with self._slot():
+        await self._take_slot()
+        try:
             reply = await self._asked_twice(request)
-        return _result(json.loads(reply))
-
-    @asynccontextmanager
-    async def _slot(self) -> AsyncIterator[None]:
-        """Hold the right to one worker; whoever waited for it too long brings one of its own, which remains for others."""
-        try:
-            async with asyncio.timeout(_PATIENCE if self._size < self._most else None):
-                await self._slots.acquire()
-        except TimeoutError:
-            if self._size < self._most:
-                self._size += 1
-            else:
-                await self._slots.acquire()
-        try:
-            yield
         finally:
             self._slots.release()
+        return _result(json.loads(reply))
+
+    async def _take_slot(self) -> None:
+        """Wait for the right to one worker; whoever waits too long brings one of its own, which remains for others."""
+        if self._slots.locked() and self._size < self._most:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._patience):
+                    await self._slots.acquire()
+                return
+            if self._size < self._most:
+                self._size += 1
+                return
+        await self._slots.acquire()
 
     async def close(self) -> None:
         """End all workers, once nothing waits for `run` any more; one that is still at work gets a few seconds."""

@@ -23,7 +23,7 @@ async def order_all(prompts: Sequence[str], url: str, out: Path, slots: int) -> 
     (out / _BATCH).mkdir(parents=True)
     waiting = iter(enumerate(prompts))
     async with (
-        DecodePool() as pool,
+        DecodePool(patience=0.0) as pool,  # its slots stand in line for the pool and do nothing else meanwhile
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, force_close=True)) as paid,
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as free,
     ):
