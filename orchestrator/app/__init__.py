@@ -1,11 +1,12 @@
 """The one place where real things are built and joined. The command line calls it, and it knows nothing of the command line."""
 
+from orchestrator.app.batches import Listeners
 from orchestrator.app.budgets import Reached
 from orchestrator.app.following import Follower
 from orchestrator.app.looking import Action
 from orchestrator.app.planning import Planning
 from orchestrator.app.resolving import CannotResolve, Resolved, Resolving
-from orchestrator.app.running import Begun, Finished, Listeners
+from orchestrator.app.running import Begun, Finished
 from orchestrator.app.serving import Serving
 from orchestrator.app.setup import CannotStart, NotFound, Options
 from orchestrator.app.sharing import Followed, Sharing

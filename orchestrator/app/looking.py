@@ -13,9 +13,10 @@ from orchestrator.manifest.shape import json_of
 from orchestrator.store.door import Damaged, Unavailable
 from orchestrator.store.opening import CannotOpen, damage
 from orchestrator.store.operators import Chosen, Selection
-from orchestrator.store.reading import Batch, Overview, Story
+from orchestrator.store.reading import Batch, Overview
 from orchestrator.store.spending import Spending
 from orchestrator.store.store import Store
+from orchestrator.store.stories import Story
 
 Action = Callable[[Store, Selection], Awaitable[list[Chosen]]]
 """The user's word on a selection of jobs, e.g. `lambda store, jobs: store.operators.retry(jobs)`."""

@@ -1,39 +1,28 @@
 """What sends: a batch file, or what is in the store, worked to its end."""
 
 import gc
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from orchestrator.app.assembly import Pauses, assemble
-from orchestrator.app.beside import Beside
+from orchestrator.app.batches import Batches, Listeners
 from orchestrator.app.budgets import Reached, check_prices, left_before, reached
 from orchestrator.app.setup import CannotStart, EngineAtWork, NotFound, make_private_folder
-from orchestrator.batchfile import BatchFile, open_batch
-from orchestrator.config import Accounts, Overrides, keys_of
+from orchestrator.config import Accounts, Overrides
 from orchestrator.engine.board import Board
-from orchestrator.engine.intake import Intake, Surroundings, Totals
-from orchestrator.engine.news import Listener, News
 from orchestrator.engine.outlook import Outlook
-from orchestrator.engine.pictures import Pictures
 from orchestrator.engine.queue import Scope
 from orchestrator.engine.receipts import receipts
 from orchestrator.engine.runtime import Ending, Outcome, Runtime
 from orchestrator.engine.tools import Tools
-from orchestrator.jobs.accounts import SIMULATOR, AccountSettings
+from orchestrator.jobs.accounts import SIMULATOR
 from orchestrator.jobs.lifecycle import State
-from orchestrator.jobs.places import BadInput, Problem
-from orchestrator.jobs.secrets import Redactor
+from orchestrator.jobs.places import BadInput
 from orchestrator.manifest import check_place, write_manifest
-from orchestrator.providers import advice
-from orchestrator.providers.hints import closest, did_you_mean
-from orchestrator.results import DecodePool, ForeignFolder, References, inspect, safe_name
-from orchestrator.store.accounts import AccountInUse
+from orchestrator.results import DecodePool, ForeignFolder, safe_name
 from orchestrator.store.door import Damaged, Unavailable
-from orchestrator.store.loading import BatchBudget, Loaded
 from orchestrator.store.lock import AlreadyRunning, EngineLock
 from orchestrator.store.opening import CannotOpen, damage
 from orchestrator.store.reading import Batch, Overview
@@ -59,20 +48,12 @@ class Finished:
     """Whether another engine did the work."""
 
 
-Listeners = Sequence[Listener]
 Begun = Callable[[Runtime, Board], None]
 """Called when a run is about to begin work: the runtime, to be drained by a signal, and the figures to show."""
 
 
-class Running(Beside):
-    """Validates, runs and resumes."""
-
-    async def validate(self, file: Path) -> Totals:
-        """Check a batch file and send nothing; raise `BadInput`."""
-        batch, accounts = self._read(file)
-        async with DecodePool() as pool:
-            with TemporaryDirectory() as folder:  # what is only checked leaves nothing behind
-                return await self._intake(batch, accounts, pool, Path(folder)).check()
+class Running(Batches):
+    """Runs and resumes."""
 
     async def run(self, file: Path, listeners: Listeners, begun: Begun) -> Finished:
         """Check, store and work until the batch is over; raise `BadInput`, `CannotStart` or `EngineAtWork`."""
@@ -105,84 +86,12 @@ class Running(Beside):
         for ending in ("", "-wal", "-shm", ".lock"):
             self.database.with_name(self.database.name + ending).unlink(missing_ok=True)
 
-    def _read(self, file: Path) -> tuple[BatchFile, dict[str, AccountSettings]]:
-        _ = self.outside, self.courier  # what is wrong with them is told with everything else
-        batch = open_batch(file, self.problems, self.options.encoding)
-        trusted = self.options.trust_accounts or self.options.simulate  # a rehearsal sends no key anywhere
-        overrides = Overrides(concurrency=self.options.concurrency, trust_accounts=trusted)
-        accounts = Accounts(self.registry, self.settings, overrides, self.problems).of(batch.header)
-        return batch, accounts
-
-    def _intake(
-        self,
-        batch: BatchFile,
-        accounts: Mapping[str, AccountSettings],
-        pool: DecodePool,
-        copies: Path,
-        *,
-        advises: bool = True,
-    ) -> Intake:
-        """Return what reads a batch file; `advises` says whether its user asked for advice rather than for a run."""
-        hints = self._hints(batch)
-        defaults = {**self.settings.defaults, **batch.header.defaults}
-        surroundings = Surroundings(
-            accounts=accounts,
-            default_account=self.options.account or _text(defaults.get("account")),
-            default_model=self.options.model or _text(defaults.get("model")),
-            has_budget=self._budget(batch).amount is not None,
-            replaced_account=_text(batch.header.defaults.get("account")) if self.options.account else None,
-            rehearsal=self.options.simulate,
-            registry=self.registry,
-            hints=hints if advises else frozenset(),
-            pictures=Pictures(partial(inspect, pool), References(copies, pool)),
-        )
-        return Intake(batch, surroundings, self.problems)
-
-    def _hints(self, batch: BatchFile) -> frozenset[str]:
-        """Return the hints that neither the batch file nor the settings silence; an unknown name there is a problem."""
-        of_settings = dict.fromkeys(self.settings.silence, self.settings.place)
-        for name, place in {**of_settings, **batch.header.silence}.items():
-            if name not in advice.NAMES:
-                suggestion = did_you_mean(closest(name, advice.NAMES))
-                self.problems.add(f"silence must name hints, {', '.join(advice.NAMES)}; got {name}{suggestion}", place)
-        return frozenset(advice.NAMES.keys() - of_settings.keys() - batch.header.silence.keys())
-
-    async def _load(
-        self, store: Store, pool: DecodePool, batch: BatchFile, accounts: Mapping[str, AccountSettings], file: Path
-    ) -> Loaded:
-        def check_keys(used: list[AccountSettings]) -> None:
-            keys_of({account.name: account for account in used}, self.problems)
-
-        intake = self._intake(batch, accounts, pool, self.reference_folder, advises=False)
-        budget = self._budget(batch)
-        try:
-            return await intake.load(store.loading(), self.options.changed, str(file), budget, check_keys)
-        except AccountInUse as error:
-            raise BadInput([Problem(message=str(error))]) from error
-
-    def _budget(self, batch: BatchFile) -> BatchBudget:
-        """Return what the batch may cost: the flag wins over the file, the file over the settings."""
-        if self.options.budget is not None:
-            return BatchBudget(amount=self.options.budget, lasts=True)
-        return BatchBudget(amount=batch.header.budget if batch.header.budget is not None else self.settings.budget)
-
     async def _replace_budget(self, store: Store, batches: Sequence[Batch]) -> None:
         if self.options.budget is None:
             return
         if len(batches) != 1:
             raise NotFound(f"--budget is for one batch: say which, `resume BATCH`; {len(batches)} are unfinished")
         await store.set_budget(batches[0].id, self.options.budget)
-
-    def _report(self, loaded: Loaded, listeners: Listeners) -> None:
-        news = News(self.clock, Redactor(), *listeners)
-        news.tell(
-            "batch_stored",
-            added=loaded.added,
-            known=loaded.known,
-            gone=loaded.gone,
-            kept=list(loaded.kept),
-            replaced=list(loaded.replaced),
-        )
 
     async def _refresh_accounts(self, store: Store) -> None:
         overrides = Overrides(concurrency=self.options.concurrency)
@@ -327,7 +236,3 @@ def exit_code(outcome: Outcome, overviews: Sequence[Overview], *, troubled: bool
 def _named(error: OSError) -> str:
     """Return what the system says of a file, with its name where it names one."""
     return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror or str(error)
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None

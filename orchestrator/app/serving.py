@@ -4,8 +4,9 @@ import asyncio
 from contextlib import AsyncExitStack
 
 from orchestrator.app.assembly import Pauses
+from orchestrator.app.batches import Listeners
 from orchestrator.app.reception import Reception
-from orchestrator.app.running import Listeners, Running
+from orchestrator.app.running import Running
 from orchestrator.app.setup import CannotStart, make_private_folder
 from orchestrator.engine.board import Board
 from orchestrator.engine.runtime import Runtime

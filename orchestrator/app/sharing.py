@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from orchestrator.app.batches import Listeners
 from orchestrator.app.budgets import check_prices
 from orchestrator.app.following import End, Follower
-from orchestrator.app.running import Begun, Finished, Listeners, Running, exit_code
+from orchestrator.app.running import Begun, Finished, Running, exit_code
 from orchestrator.app.setup import EngineAtWork
 from orchestrator.engine.board import Board
 from orchestrator.engine.queue import Scope

@@ -10,7 +10,7 @@ from orchestrator.cli.words import brief, day_and_time, harmless, money
 from orchestrator.engine.receipts import elapsed
 from orchestrator.jobs.attempts import AttemptState, Charged
 from orchestrator.jobs.secrets import without_query
-from orchestrator.store.reading import Story
+from orchestrator.store.stories import Story
 
 _LONGEST_PROMPT = 400
 

@@ -6,12 +6,9 @@ durable before it is used, and what is neither a proven no nor a readable yes is
 
 import asyncio
 import secrets
-from collections.abc import Coroutine
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 from orchestrator.engine.desk import Desk, too_long
+from orchestrator.engine.exchange import Exchange, Sent
 from orchestrator.engine.forgetting import forgotten
 from orchestrator.engine.inbox import Inbox
 from orchestrator.engine.inputs import Prepared
@@ -19,20 +16,16 @@ from orchestrator.engine.lookup import can_climb
 from orchestrator.engine.ordering import digest_of, request_of
 from orchestrator.engine.paid_answers import read_paid, salvaged
 from orchestrator.engine.permit import Permit
-from orchestrator.engine.previews import Previews
 from orchestrator.engine.tools import Tools
 from orchestrator.jobs.accounts import OnError
 from orchestrator.jobs.attempts import AttemptState, Charged, Phase
 from orchestrator.jobs.failures import Action, ErrorCode, Failure, Signal, judge_submission, row_of
 from orchestrator.jobs.limits import complaint
 from orchestrator.jobs.retry import advised_wait, wait_after
-from orchestrator.providers.base import Provider, Shape, StreamProvider
-from orchestrator.results import AnswerSink
+from orchestrator.providers.base import Provider
 from orchestrator.store.door import Stale
 from orchestrator.store.records import AttemptEnd, Job, NewAttempt
-from orchestrator.transport.messages import Answer, Request, Unanswered, Unreadable, Unsent
-
-_BEFORE_SENDING = frozenset({Signal.NOT_CONNECTED, Signal.BAD_CERTIFICATE})
+from orchestrator.transport.messages import Answer, Request, Unanswered, Unreadable
 
 OLDEST_INTENT = 5.0
 """Seconds between the commit of an attempt and its first byte at most: a process that was frozen must not wake up and pay."""
@@ -42,32 +35,6 @@ MOST_TRIES = 6
 """Times a free error of the server is tried again before the job fails."""
 FREE_RETRIES = 2
 """Times an error that the account calls free is tried again before it is held after all."""
-
-
-Pay = partial[Coroutine[Any, Any, Answer]]
-"""A paid request that waits only for where its answer goes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """What came of sending a request: an answer, or why there is none."""
-
-    answer: Answer | None
-    error: Unsent | Unanswered | None
-
-    @property
-    def signal(self) -> Signal | int:
-        """What the failure table asks for."""
-        if self.answer is not None:
-            return self.answer.status
-        return self.error.signal if self.error else Signal.CUT
-
-    @property
-    def phase(self) -> Phase:
-        """How far the request got, as far as its end tells."""
-        if self.answer is not None:
-            return Phase.ANSWERED
-        return Phase.CONNECTING if self.signal in _BEFORE_SENDING else Phase.SENT
 
 
 class Submission:
@@ -129,40 +96,13 @@ class Submission:
         # failpoint P1
         self._exchanging = True
         try:
-            sent = await self.exchange(job, provider, request)
+            sent = await Exchange(self._tools, self._desk.settings).of(job, provider, request)
         except asyncio.CancelledError:
             sent = Sent(None, Unanswered(Signal.CUT, "stopped by the user while the answer was on its way"))
         self._exchanging = False
         if isinstance(sent.error, Unanswered) and (answer := await salvaged(self._tools.spool, provider, str(job.attempt_id))):
             sent = Sent(answer, None)
         return await self._record(job, provider, sent, started_at)
-
-    async def exchange(self, job: Job, provider: Provider, request: Request) -> Sent:
-        """Send the request of an attempt once and return what came of it; a synchronous answer is in the spool before."""
-        timeouts = self._desk.settings.timeouts
-        synchronous = provider.capabilities.shape_for(self._desk.settings.options) is Shape.SYNCHRONOUS
-        within = timeouts.submit_synchronous if synchronous else timeouts.submit_task
-        pay = partial(self._tools.transport.pay, request, self._desk.settings, within=within)
-        try:
-            if not synchronous:
-                return Sent(await pay(), None)
-            with self._tools.spool.sink(str(job.attempt_id)) as sink:
-                return await self._spooled(job, provider, pay, sink)
-        except (Unsent, Unanswered) as error:
-            return Sent(None, error)
-
-    async def _spooled(self, job: Job, provider: Provider, pay: Pay, sink: AnswerSink) -> Sent:
-        try:
-            if not isinstance(provider, StreamProvider):
-                return Sent(await pay(sink=sink), None)
-            async with Previews(self._tools, job, provider, sink) as watched:
-                return Sent(await pay(sink=watched), None)
-        except Unanswered as error:
-            if sink.disk_error is None:
-                raise
-            reason = f"the answer came and could not be written: {sink.disk_error}"
-            self._tools.brake.pull(reason)
-            raise Unanswered(error.signal, reason) from error
 
     async def _record(self, job: Job, provider: Provider, sent: Sent, started_at: float) -> Job | None:
         answer = sent.answer

@@ -13,8 +13,8 @@ from orchestrator.jobs.attempts import AttemptState, Charged, ImageState
 from orchestrator.jobs.deadlines import text_of
 from orchestrator.jobs.lifecycle import FINAL, TABLE, Event, State
 from orchestrator.store import specs
-from orchestrator.store.reading import Story
 from orchestrator.store.rescuing import LATE
+from orchestrator.store.stories import Story
 
 _FIRST = (State.PENDING, State.BLOCKED)
 _S, _A, _C = State, AttemptState, Charged

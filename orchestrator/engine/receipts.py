@@ -9,7 +9,7 @@ from orchestrator.jobs.failures import ErrorCode
 from orchestrator.jobs.lifecycle import State
 from orchestrator.jobs.spec import Json
 from orchestrator.manifest import ManifestAttempt, ManifestCost, ManifestError, ManifestImage, ManifestJob, ManifestParent
-from orchestrator.store.reading import Story
+from orchestrator.store.stories import Story
 
 
 async def receipts(stories: AsyncIterator[Story]) -> AsyncIterator[ManifestJob]:

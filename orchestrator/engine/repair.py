@@ -25,9 +25,9 @@ from orchestrator.providers.base import TaskProvider
 from orchestrator.results.shelf import Shelf
 from orchestrator.store.books import Books
 from orchestrator.store.door import Stale
-from orchestrator.store.reading import Story
 from orchestrator.store.records import Image, Job, SavedFile
 from orchestrator.store.repairs import Repairs
+from orchestrator.store.stories import Story
 from orchestrator.transport.messages import Unanswered, Unreadable, Unsent
 
 TRIES = 3

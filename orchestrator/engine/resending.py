@@ -5,7 +5,7 @@ Only within half the life of the key, at most three times, and only where the ac
 
 from dataclasses import dataclass
 
-from orchestrator.engine.attempt import Sent, Submission
+from orchestrator.engine.exchange import Exchange, Sent
 from orchestrator.engine.inbox import Inbox
 from orchestrator.engine.inputs import InputRoom, UploadFailed
 from orchestrator.engine.limiter import Limiter
@@ -88,7 +88,7 @@ class Resending:
                 return Over(why="its account was paused before the request could be sent again")
             started_at = self._tools.clock.now()
             desk.limiter.sent(permit)
-            sent = await Submission(self._tools, self._inbox, desk, permit).exchange(job, provider, request)
+            sent = await Exchange(self._tools, desk.settings).of(job, provider, request)
             self._tell(desk.limiter, permit, sent)
         finally:
             desk.limiter.release(permit)

@@ -20,8 +20,9 @@ from orchestrator.results import safe_name
 from orchestrator.results.files import OWNER_FILE
 from orchestrator.results.shelf import ASIDE, Content, NoFile, Shelf
 from orchestrator.store.books import Books
-from orchestrator.store.reading import BEFORE_ALL, Batch, Story, place_of
+from orchestrator.store.reading import Batch
 from orchestrator.store.store import Store
+from orchestrator.store.stories import BEFORE_ALL, Story, place_of
 
 _MANIFEST = "manifest."
 """The manifest of a run, and exports that were given such a name in the folder of their batch."""

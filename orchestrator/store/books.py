@@ -9,9 +9,10 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.jobs.lifecycle import State
-from orchestrator.store import reading, work
+from orchestrator.store import stories, work
 from orchestrator.store.columns import NANO
 from orchestrator.store.records import Job
+from orchestrator.store.stories import Place, Story
 
 T = TypeVar("T")
 
@@ -88,9 +89,9 @@ class Books:
         """Return the figures of a batch."""
         return await self._read(lambda connection: _tally(connection, batch_id))
 
-    async def page(self, batch_id: int, after: reading.Place) -> list[reading.Story]:
+    async def page(self, batch_id: int, after: Place) -> list[Story]:
         """Return the next jobs of a batch with all their rows; JSON that cannot be read comes as text."""
-        return await self._read(lambda connection: reading.page(connection, batch_id, after, for_audit=True))
+        return await self._read(lambda connection: stories.page(connection, batch_id, after, for_audit=True))
 
     async def recorded(self, files: Sequence[str]) -> set[str]:
         """Return those of the files (relative to the output folder) that some image has by now."""

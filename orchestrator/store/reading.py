@@ -1,7 +1,5 @@
-"""What people ask: how a batch stands, which jobs there are, and the whole story of one."""
+"""What people ask: how a batch stands, and which jobs there are."""
 
-import json
-from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -10,16 +8,9 @@ from sqlalchemy import Row, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.jobs.lifecycle import State
-from orchestrator.store.chains import MADE_FROM
-from orchestrator.store.columns import NANO
 from orchestrator.store.operators import Selection
+from orchestrator.store.rows import dollars, plain
 from orchestrator.store.spending import Spending, of_batches
-
-CHUNK = 500
-
-Place = tuple[int, int]
-"""Position and id of a job."""
-BEFORE_ALL: Place = (-1, -1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,18 +69,6 @@ class Overview:
         return Spending(name=self.batch.name, budget=self.batch.budget, spent=self.spent, reserved=self.reserved)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Story:
-    """One job with everything that happened to it; rows as the tables have them, JSON decoded, money in USD."""
-
-    job: dict[str, Any]
-    attempts: tuple[dict[str, Any], ...]
-    images: tuple[dict[str, Any], ...]
-    parents: tuple[dict[str, Any], ...] = ()
-    """What it needs of other jobs, by slot: role, job, image, and the attempt and sha256 that were used."""
-    events: tuple[dict[str, Any], ...] = ()
-
-
 async def batches(connection: AsyncConnection) -> list[Batch]:
     """Return all batches, oldest first."""
     columns = "id, name, source, created_at, budget, budget_lasts, weight"
@@ -97,7 +76,7 @@ async def batches(connection: AsyncConnection) -> list[Batch]:
 
 
 def _batch(row: Row[Any]) -> Batch:
-    budget = None if row.budget is None else _dollars(row.budget)
+    budget = None if row.budget is None else dollars(row.budget)
     return Batch(
         id=row.id,
         name=row.name,
@@ -131,11 +110,11 @@ async def overview(connection: AsyncConnection, batch: Batch) -> Overview:
         images_asked=jobs.asked or 0,
         images_saved=images.saved,
         degraded=images.degraded,
-        estimated=None if jobs.unpriced else _dollars(jobs.likely or 0),
+        estimated=None if jobs.unpriced else dollars(jobs.likely or 0),
         spent=spending.spent,
         reserved=spending.reserved,
         unknown_costs=money.unknown,
-        at_stake=_dollars(money.at_stake or 0),
+        at_stake=dollars(money.at_stake or 0),
         unpriced_at_stake=money.unpriced,
         earliest_deadline=jobs.deadline,
     )
@@ -147,105 +126,8 @@ async def list_jobs(connection: AsyncConnection, selection: Selection, limit: in
     found: list[dict[str, Any]] = []
     for key in selection.keys or (None,):
         facts = {"batch": selection.batch_id, "key": key, "states": states, "code": selection.code, "limit": limit}
-        found += [_plain(row) for row in (await connection.execute(_LIST, facts)).all()]
+        found += [plain(row) for row in (await connection.execute(_LIST, facts)).all()]
     return found[:limit]
-
-
-async def stories(connection: AsyncConnection, batch_id: int) -> AsyncIterator[Story]:
-    """Yield every job of a batch in file order with its attempts and images; never more than a chunk in memory."""
-    after = BEFORE_ALL
-    while chunk := await page(connection, batch_id, after):
-        for found in chunk:
-            yield found
-        after = place_of(chunk[-1])
-
-
-async def page(connection: AsyncConnection, batch_id: int, after: Place, *, for_audit: bool = False) -> list[Story]:
-    """Return the next jobs of a batch behind a place in the order of the file.
-
-    An audit gets their events too, and JSON that cannot be read as the text it is, instead of a `ValueError`.
-    """
-    facts = {"batch": batch_id, "position": after[0], "id": after[1], "limit": CHUNK}
-    jobs = (await connection.execute(_CHUNK, facts)).all()
-    ids = [row.id for row in jobs]
-    decode = _decoded_or_text if for_audit else json.loads
-    attempts = await _by_job(connection, _ATTEMPTS, ids, decode)
-    images = await _by_job(connection, _IMAGES, ids)
-    parents = await _by_job(connection, MADE_FROM, ids)
-    events = await _by_job(connection, _EVENTS, ids) if for_audit else {}
-    return [
-        Story(
-            job=_plain(row, decode),
-            attempts=attempts.get(row.id, ()),
-            images=images.get(row.id, ()),
-            parents=parents.get(row.id, ()),
-            events=events.get(row.id, ()),
-        )
-        for row in jobs
-    ]
-
-
-def place_of(story: Story) -> Place:
-    """Return where a job stands in the order of its file; jobs that left it share a position with others."""
-    return (story.job["position"], story.job["id"])
-
-
-async def story(connection: AsyncConnection, job_id: int) -> Story:
-    """Return one job with its whole history."""
-    row = (await connection.execute(_ONE, {"id": job_id})).one()
-    attempts = await _by_job(connection, _ATTEMPTS, [job_id])
-    images = await _by_job(connection, _IMAGES, [job_id])
-    parents = await _by_job(connection, MADE_FROM, [job_id])
-    events = await _by_job(connection, _EVENTS, [job_id])
-    return Story(
-        job=_plain(row),
-        attempts=attempts.get(job_id, ()),
-        images=images.get(job_id, ()),
-        parents=parents.get(job_id, ()),
-        events=events.get(job_id, ()),
-    )
-
-
-async def meta_names(connection: AsyncConnection, batch_id: int) -> list[str]:
-    """Return every name that stands in `meta` of a batch, sorted: the last columns of a CSV manifest."""
-    rows = await connection.execute(_META, {"batch": batch_id})
-    return list(rows.scalars())
-
-
-async def _by_job(
-    connection: AsyncConnection,
-    statement: Any,  # noqa: ANN401
-    ids: Sequence[int],
-    decode: Callable[[str], Any] = json.loads,
-) -> dict[int, tuple[dict[str, Any], ...]]:
-    found: dict[int, list[dict[str, Any]]] = {}
-    for row in (await connection.execute(statement, {"ids": list(ids)})).all():
-        found.setdefault(row.job_id, []).append(_plain(row, decode))
-    return {job_id: tuple(rows) for job_id, rows in found.items()}
-
-
-_JSON = frozenset({"spec", "usage", "words"})
-_MONEY_COLUMNS = frozenset({"cost_likely", "cost_worst", "cost_estimated", "cost_reserved", "cost_settled"})
-
-
-def _plain(row: Row[Any], decode: Callable[[str], Any] = json.loads) -> dict[str, Any]:
-    values = dict(row._mapping)  # noqa: SLF001 - the public name of SQLAlchemy's row mapping
-    for name in _JSON & values.keys():
-        values[name] = decode(values[name]) if values[name] is not None else None
-    for name in _MONEY_COLUMNS & values.keys():
-        values[name] = _dollars(values[name]) if values[name] is not None else None
-    return values
-
-
-def _decoded_or_text(text: str) -> Any:  # noqa: ANN401
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
-def _dollars(billionths: int) -> Decimal:
-    return Decimal(billionths) / NANO
 
 
 _STATES = text("SELECT state, count(*) AS jobs FROM job WHERE batch_id = :batch AND NOT gone GROUP BY state")
@@ -284,18 +166,3 @@ _LIST = text(
     ORDER BY job.batch_id, job.position LIMIT :limit
     """
 ).bindparams(bindparam("states", expanding=True))
-_JOB = "SELECT job.*, batch.name AS batch FROM job JOIN batch ON batch.id = job.batch_id"
-_CHUNK = text(
-    f"{_JOB} WHERE job.batch_id = :batch AND (job.position, job.id) > (:position, :id) ORDER BY job.position, job.id LIMIT :limit"
-)
-_ONE = text(f"{_JOB} WHERE job.id = :id")
-_ATTEMPTS = text("SELECT * FROM attempt WHERE job_id IN :ids ORDER BY job_id, number").bindparams(
-    bindparam("ids", expanding=True)
-)
-_IMAGES = text('SELECT * FROM image WHERE job_id IN :ids ORDER BY job_id, "index"').bindparams(bindparam("ids", expanding=True))
-_EVENTS = text("SELECT * FROM event WHERE job_id IN :ids ORDER BY id").bindparams(bindparam("ids", expanding=True))
-_META = text(
-    """
-    SELECT DISTINCT each.key FROM job, json_each(job.spec, '$.meta') AS each WHERE job.batch_id = :batch ORDER BY each.key
-    """
-)

@@ -11,9 +11,9 @@ from orchestrator.jobs.lifecycle import Event, State, after
 from orchestrator.store import statements as sql
 from orchestrator.store.columns import quoted
 from orchestrator.store.door import Door, Step, Write
+from orchestrator.store.facts import Redact
 from orchestrator.store.records import Job, SavedFile
 from orchestrator.store.tables import attempt, image
-from orchestrator.store.transitions import Redact
 
 ACTOR = "verify"
 

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.jobs.attempts import ImageState
 from orchestrator.jobs.lifecycle import Event, State
+from orchestrator.jobs.secrets import redacted
 from orchestrator.store import statements as sql
 from orchestrator.store.columns import NANO
 from orchestrator.store.door import Stale, Step, Write
@@ -70,13 +71,13 @@ class Rescuing(Transitions):
             "b_id": job.attempt_id,
             "remote_id": accepted.remote_id,
             "http_status": accepted.http_status,
-            "request_id": accepted.request_id,
-            "usage": dict(delivery.usage) if delivery.usage else None,
+            "request_id": redacted(accepted.request_id, self._redact),
+            "usage": redacted(dict(delivery.usage), self._redact) if delivery.usage else None,
             "cost_settled": delivery.cost if delivery.images else None,
             "answered_at": self._clock.now(),
         }
         images = [replace(image, index=first + image.index) for image in delivery.images]
-        wanted = self._known(job, replace(delivery, images=tuple(images)))
+        wanted = self._facts.known(job, replace(delivery, images=tuple(images)))
         known = [Step(_KNOW_EXTRA, {**step.values, "state": ImageState.EXTRA}) for step in wanted]
         told = [Step(_RECORD_LATE, self._late(job, len(images)))] if images else []
         await self._door.write(Write(job.id, Step(_BOOK_LATE, facts), (*known, *told)))
@@ -84,7 +85,7 @@ class Rescuing(Transitions):
 
     async def save_extra(self, job: Job, image: Image, saved: SavedFile) -> None:
         """Write down a late image that is on disk now."""
-        facts = {**self._saved(image, saved, 0).values, "b_state": ImageState.EXTRA}
+        facts = {**self._facts.saved(image, saved, 0).values, "b_state": ImageState.EXTRA}
         await self._door.write(Write(job.id, Step(sql.SAVE_IMAGE, facts)))
 
     async def lose_extra(self, job: Job, image: Image, why: str) -> None:

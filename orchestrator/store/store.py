@@ -17,17 +17,18 @@ from orchestrator.jobs.forecast import Left
 from orchestrator.jobs.lifecycle import State
 from orchestrator.jobs.spec import Json
 from orchestrator.store import accounts as account_rows
-from orchestrator.store import chains, opening, reading, spending, work
+from orchestrator.store import chains, opening, reading, spending, stories, work
 from orchestrator.store.books import Books
 from orchestrator.store.callbacks import Callbacks
 from orchestrator.store.door import Door, told
 from orchestrator.store.doubts import Doubts
+from orchestrator.store.facts import Redact
 from orchestrator.store.invitations import Invitations
 from orchestrator.store.loading import Loading
 from orchestrator.store.operators import Operators, Selection
 from orchestrator.store.records import Image, Job
 from orchestrator.store.rescuing import Rescuing
-from orchestrator.store.transitions import Redact
+from orchestrator.store.stories import Story
 
 T = TypeVar("T")
 
@@ -200,22 +201,22 @@ class Store:
         """Return jobs in file order as flat rows."""
         return await self._read(lambda connection: reading.list_jobs(connection, selection, limit))
 
-    async def story(self, job_id: int) -> reading.Story:
+    async def story(self, job_id: int) -> Story:
         """Return one job with its whole history."""
-        return await self._read(lambda connection: reading.story(connection, job_id))
+        return await self._read(lambda connection: stories.story(connection, job_id))
 
-    async def stories(self, batch_id: int) -> AsyncIterator[reading.Story]:
+    async def stories(self, batch_id: int) -> AsyncIterator[Story]:
         """Yield every job of a batch in file order, from one consistent view of the store."""
         try:
             async with self._reader.connect() as connection:
-                async for story in reading.stories(connection, batch_id):
+                async for story in stories.stories(connection, batch_id):
                     yield story
         except SQLAlchemyError as error:
             raise told(error) from error
 
     async def meta_names(self, batch_id: int) -> list[str]:
         """Return every name in the `meta` of a batch."""
-        return await self._read(lambda connection: reading.meta_names(connection, batch_id))
+        return await self._read(lambda connection: stories.meta_names(connection, batch_id))
 
     async def check(self) -> None:
         """Look at every page before anything is paid on its word; raise `CannotOpen`."""

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from orchestrator.jobs.attempts import AttemptState, Charged, ImageState, Phase
+from orchestrator.jobs.attempts import AttemptState, Charged, Phase
 from orchestrator.jobs.clock import Clock
 from orchestrator.jobs.failures import ErrorCode, Failure
 from orchestrator.jobs.lifecycle import FINAL, Event, State, after
@@ -17,9 +17,8 @@ from orchestrator.store import chains
 from orchestrator.store import statements as sql
 from orchestrator.store.bookkeeping import budget_reached
 from orchestrator.store.door import Door, Step, Write
+from orchestrator.store.facts import Facts, Redact
 from orchestrator.store.records import Accepted, AttemptEnd, Delivery, Image, Job, NewAttempt, SavedFile
-
-Redact = Callable[[str], str]
 
 
 class Transitions:
@@ -31,6 +30,7 @@ class Transitions:
 
     def __init__(self, door: Door, clock: Clock, actor: str, observe: Callable[[Job, State], None], redact: Redact) -> None:
         self._door, self._clock, self._actor, self._observe, self._redact = door, clock, actor, observe, redact
+        self._facts = Facts(clock, redact)
         self._accepting: set[str] = set()
 
     async def claim(self, job: Job, attempt: NewAttempt) -> Job:
@@ -38,34 +38,13 @@ class Transitions:
 
         Raises `BudgetReached` where that does not fit into what the batch, or the account's day, may still cost.
         """
-        opened = Step(
-            sql.OPEN_ATTEMPT,
-            {
-                "id": attempt.id,
-                "job_id": job.id,
-                "number": job.attempts + 1,
-                "part": job.part,
-                "account": job.account,
-                "provider": job.spec.provider,
-                "state": AttemptState.OPEN,
-                "charged": Charged.POSSIBLE,
-                "client_ref": attempt.id,
-                "token_hash": attempt.token_hash,
-                "request_sha256": attempt.request_sha256,
-                "idempotency_key": attempt.idempotency_key,
-                "worker": attempt.worker,
-                "cost_estimated": job.cost_likely,
-                "cost_reserved": job.cost_worst,
-                "started_at": self._clock.now(),
-            },
-        )
         values = {"attempt_id": attempt.id, "attempts": job.attempts + 1, "next_at": None}
         used = [
             Step(chains.USE_PARENT, {"child": job.id, "slot": one.slot, "attempt_id": one.attempt_id, "sha256": one.sha256})
             for one in attempt.parents
         ]
         try:
-            moved = await self._step(job, Event.CLAIMED, values, opened, *used, about=attempt.id)
+            moved = await self._step(job, Event.CLAIMED, values, self._facts.opened(job, attempt), *used, about=attempt.id)
         except sqlite3.IntegrityError as error:
             raise budget_reached(error) or error from error
         return moved.changed(cost_reserved=job.cost_worst)
@@ -73,7 +52,7 @@ class Transitions:
     async def postpone(self, job: Job, end: AttemptEnd, *, next_at: float, tries: int, throttles: int) -> Job:
         """End an attempt that provably cost nothing; the job waits until `next_at` (Unix seconds)."""
         values = {"next_at": next_at, "tries": tries, "throttles": throttles}
-        return await self._step(job, Event.POSTPONED, values, self._ended(job, end), why=_why(end.failure))
+        return await self._step(job, Event.POSTPONED, values, self._facts.ended(job, end), why=_why(end.failure))
 
     async def postpone_unsent(self, job: Job, failure: Failure, *, next_at: float, tries: int) -> Job:
         """Put off a job before any attempt was written down: its inputs could not be brought to the provider."""
@@ -81,7 +60,7 @@ class Transitions:
 
     async def refuse(self, job: Job, end: AttemptEnd, failure: Failure) -> Job:
         """End a job that the provider refused: at no cost, unless `end` says otherwise."""
-        return await self._finish(job, Event.REFUSED, failure, self._ended(job, end), *self._told(job, end))
+        return await self._finish(job, Event.REFUSED, failure, self._facts.ended(job, end), *self._facts.told(job, end))
 
     async def refuse_unsent(self, job: Job, failure: Failure) -> Job:
         """End a job that must not be sent: its inputs are no longer what was checked."""
@@ -98,7 +77,7 @@ class Transitions:
     async def deliver(self, job: Job, delivery: Delivery) -> Job:
         """Write down where the results are, and what they cost."""
         now = self._clock.now()
-        others = [*self._accepted(job, delivery.accepted, now, delivery), *self._known(job, delivery)]
+        others = [*self._accepted(job, delivery.accepted, now, delivery), *self._facts.known(job, delivery)]
         values = {
             "known_at": delivery.known_at,
             "deadline": delivery.deadline,
@@ -112,16 +91,7 @@ class Transitions:
 
     async def doubt(self, job: Job, failure: Failure, phase: Phase, *, next_at: float | None) -> Job:
         """Hold an attempt whose answer was lost; with `next_at` a look-up will still be tried then."""
-        facts = {
-            "b_id": job.attempt_id,
-            "phase": phase,
-            "doubted_at": self._clock.now(),
-            "reason": failure.code,
-            "message": self._redact(failure.message),
-            "http_status": failure.http_status,
-            "request_id": redacted(failure.request_id, self._redact),
-        }
-        doubted = Step(sql.DOUBT_ATTEMPT, facts)
+        doubted = self._facts.doubted(job, failure, phase)
         return await self._step(job, Event.DOUBTED, {"next_at": next_at}, doubted, why=_why(failure))
 
     async def look_again(self, job: Job, why: str, *, next_at: float | None) -> Job:
@@ -130,7 +100,7 @@ class Transitions:
 
     async def fail_task(self, job: Job, end: AttemptEnd, failure: Failure) -> Job:
         """End a job whose task failed at the provider."""
-        return await self._finish(job, Event.TASK_FAILED, failure, self._ended(job, end), *self._told(job, end))
+        return await self._finish(job, Event.TASK_FAILED, failure, self._facts.ended(job, end), *self._facts.told(job, end))
 
     async def start_download(self, job: Job) -> Job:
         """Say that a downloader is at work."""
@@ -138,7 +108,7 @@ class Transitions:
 
     async def postpone_download(self, job: Job, images: list[Image], why: str, *, next_at: float | None) -> Job:
         """Put off a download: `images` failed in a way that may pass (none: its downloader died)."""
-        tried = [Step(sql.TRY_IMAGE_AGAIN, {**_wanted(image), "error": self._redact(why)}) for image in images]
+        tried = self._facts.tried_again(images, why)
         return await self._step(job, Event.DOWNLOAD_POSTPONED, {"next_at": next_at}, *tried, why=why)
 
     async def hold_download(self, job: Job, failure: Failure) -> Job:
@@ -148,20 +118,20 @@ class Transitions:
 
     async def ask_again(self, job: Job, images: list[Image], why: str) -> Job:
         """Go back to asking for the task: its links are dead, its results may not be."""
-        tried = [Step(sql.TRY_IMAGE_AGAIN, {**_wanted(image), "error": self._redact(why)}) for image in images]
+        tried = self._facts.tried_again(images, why)
         return await self._step(job, Event.ASKED_AGAIN, {"next_at": None}, *tried, why=why)
 
     async def save(self, job: Job, image: Image, saved: SavedFile) -> None:
         """Write down one image of several; the job goes on."""
-        await self._door.write(Write(job.id, self._saved(image, saved, job.spec.n)))
+        await self._door.write(Write(job.id, self._facts.saved(image, saved, job.spec.n)))
 
     async def finish(self, job: Job, saved: Sequence[tuple[Image, SavedFile]], lost: Sequence[tuple[Image, str]] = ()) -> Job:
         """Write down the last images and the end of the job; with `lost` ones it is partial."""
         end = AttemptEnd(state=AttemptState.DELIVERED, charged=Charged.YES, phase=Phase.ANSWERED)
         others = [
-            self._ended(job, end),
-            *(self._saved(image, file, job.spec.n) for image, file in saved),
-            *(Step(sql.LOSE_IMAGE, {**_wanted(image), "error": self._redact(why)}) for image, why in lost),
+            self._facts.ended(job, end),
+            *(self._facts.saved(image, file, job.spec.n) for image, file in saved),
+            *(self._facts.lost(image, why) for image, why in lost),
         ]
         partial = job.partial or bool(lost)
         if _has_next_part(job):
@@ -173,14 +143,14 @@ class Transitions:
     async def lose(self, job: Job, images: list[Image], failure: Failure) -> Job:
         """End a job whose paid result is gone before it could be fetched."""
         end = AttemptEnd(state=AttemptState.LOST, charged=Charged.YES, phase=Phase.ANSWERED, failure=failure)
-        lost = [Step(sql.LOSE_IMAGE, {**_wanted(image), "error": self._redact(failure.message)}) for image in images]
-        return await self._finish(job, Event.LOST, failure, self._ended(job, end), *lost)
+        lost = [self._facts.lost(image, failure.message) for image in images]
+        return await self._finish(job, Event.LOST, failure, self._facts.ended(job, end), *lost)
 
     async def give_up_download(self, job: Job, images: list[Image], failure: Failure) -> Job:
         """End a job whose paid result came, but is no image that may be published."""
         end = AttemptEnd(state=AttemptState.LOST, charged=Charged.YES, phase=Phase.ANSWERED, failure=failure)
-        lost = [Step(sql.LOSE_IMAGE, {**_wanted(image), "error": self._redact(failure.message)}) for image in images]
-        return await self._finish(job, Event.UNUSABLE, failure, self._ended(job, end), *lost)
+        lost = [self._facts.lost(image, failure.message) for image in images]
+        return await self._finish(job, Event.UNUSABLE, failure, self._facts.ended(job, end), *lost)
 
     async def _step(
         self,
@@ -207,6 +177,12 @@ class Transitions:
         known = {name: value for name, value in values.items() if name in Job.__dataclass_fields__}
         self._observe(job, target)
         return job.changed(state=target, **known)
+
+    def _accepted(self, job: Job, accepted: Accepted, now: float, delivery: Delivery | None = None) -> list[Step]:
+        steps = [self._facts.accepted(job, accepted, now, delivery)]
+        if job.account not in self._accepting:
+            steps.append(Step(sql.FIRST_ACCEPTED, {"b_name": job.account, "accepted_at": now}))
+        return steps
 
     def _after_end(self, job: Job, target: State) -> tuple[Step, ...]:
         if not job.children or target not in FINAL:
@@ -243,88 +219,9 @@ class Transitions:
         }
         return await self._step(job, step, values, *others, why=_why(failure))
 
-    def _ended(self, job: Job, end: AttemptEnd) -> Step:
-        failure = end.failure
-        facts = {
-            "b_id": job.attempt_id,
-            "state": end.state,
-            "charged": end.charged,
-            "phase": end.phase,
-            "reason": failure.code if failure else None,
-            "message": self._redact(failure.message) if failure else None,
-            "http_status": failure.http_status if failure else None,
-            "request_id": redacted(failure.request_id, self._redact) if failure else None,
-            "ended_at": self._clock.now(),
-        }
-        return Step(sql.END_ATTEMPT, facts)
-
-    def _accepted(self, job: Job, accepted: Accepted, now: float, delivery: Delivery | None = None) -> list[Step]:
-        facts = {
-            "b_id": job.attempt_id,
-            "remote_id": accepted.remote_id,
-            "spool": accepted.spool,
-            "http_status": accepted.http_status,
-            "request_id": redacted(accepted.request_id, self._redact),
-            "words": redacted(accepted.words, self._redact),
-            "answered_at": now,
-        }
-        if delivery is None:
-            steps = [Step(sql.ACCEPT_ATTEMPT, facts)]
-        else:
-            steps = [Step(sql.DELIVER_ATTEMPT, {**facts, **self._bill(delivery)})]
-        if job.account not in self._accepting:
-            steps.append(Step(sql.FIRST_ACCEPTED, {"b_name": job.account, "accepted_at": now}))
-        return steps
-
-    def _bill(self, told: Delivery | AttemptEnd) -> dict[str, Any]:
-        usage = redacted(dict(told.usage), self._redact) if told.usage else None
-        return {"usage": usage, "cost_settled": told.cost}
-
-    def _told(self, job: Job, end: AttemptEnd) -> list[Step]:
-        if end.cost is None and not end.usage:
-            return []
-        return [Step(sql.SETTLE_ATTEMPT, {"b_id": job.attempt_id, **self._bill(end)})]
-
-    def _known(self, job: Job, delivery: Delivery) -> list[Step]:
-        return [
-            Step(
-                sql.KNOW_IMAGE,
-                {
-                    "job_id": job.id,
-                    "attempt_id": job.attempt_id,
-                    "index": image.index,
-                    "state": ImageState.WANTED,
-                    "url": image.url,
-                    "base64": image.base64,
-                    "deadline": image.deadline,
-                    "revised_prompt": redacted(image.revised_prompt, self._redact),
-                },
-            )
-            for image in delivery.images
-        ]
-
-    def _saved(self, image: Image, saved: SavedFile, wanted: int) -> Step:
-        facts = {
-            **_wanted(image),
-            "state": ImageState.EXTRA if image.index >= wanted else ImageState.SAVED,
-            "file": saved.file,
-            "sha256": saved.sha256,
-            "bytes": saved.bytes,
-            "format": saved.format,
-            "width": saved.width,
-            "height": saved.height,
-            "degraded": saved.degraded,
-            "downloaded_at": self._clock.now(),
-        }
-        return Step(sql.SAVE_IMAGE, facts)
-
 
 def _has_next_part(job: Job) -> bool:
     return job.part + 1 < job.spec.requests
-
-
-def _wanted(image: Image) -> dict[str, Any]:
-    return {"b_attempt": image.attempt_id, "b_index": image.index, "b_state": ImageState.WANTED}
 
 
 def _why(failure: Failure | None) -> str | None:

@@ -95,6 +95,11 @@ class Bench:
         """Return the manifest of the last run."""
         return read_lines(self.out / "spring" / "manifest.jsonl")
 
+    def only(self) -> Row:
+        """Return the manifest's one row."""
+        (row,) = self.manifest()
+        return row
+
     def states(self) -> dict[str, str]:
         """Return the state of each job by key, from the store itself."""
         return dict(query(self.database, "SELECT key, state FROM job ORDER BY position"))
@@ -102,6 +107,14 @@ class Bench:
     def accepted(self) -> list[Submission]:
         """Return the submissions that were charged."""
         return self.simulator.ledger.accepted()
+
+    def outcomes(self) -> list[str]:
+        """Return what the provider made of each request, in order."""
+        return [submission.outcome for submission in self.simulator.ledger.submissions]
+
+    def lost(self) -> set[str]:
+        """Return the prompts whose submission was charged and whose answer never went out."""
+        return {str(submission.prompt) for submission in self.accepted() if submission.status is None}
 
     def attempts(self) -> list[tuple[str, str]]:
         """Return how each attempt of the store ended and whether it was charged, in order of their beginning."""
@@ -137,6 +150,12 @@ def assert_whole(out: Path, row: Row) -> None:
         content = (out / image["file"]).read_bytes()
         digest = hashlib.sha256(content).hexdigest()
         assert digest == image["sha256"] == expected(row["prompt"], image["index"]), row["key"]
+
+
+def assert_all_whole(bench: Bench) -> None:
+    """Check that every job succeeded, and that its images are on disk."""
+    for row in bench.manifest():
+        assert_whole(bench.out, row)
 
 
 def picture(path: Path, number: int, *, side: int = 40, mode: str = "RGB") -> Path:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.clocks import JumpingClock
 
-from .bench import KEYS, Bench, assert_whole, picture, rows
+from .bench import KEYS, assert_all_whole, picture, rows
 from .conftest import OpenBench
 from .flaky import FlakyPolls, Spoil, cut, rubbish, status
 
@@ -17,20 +17,6 @@ SEED_OF_ONE_ERROR = 1
 SEED_OF_ONE_UPLOAD_ERROR = 1
 
 
-def assert_all_whole(bench: Bench) -> None:
-    for row in bench.manifest():
-        assert_whole(bench.out, row)
-
-
-def only(bench: Bench) -> dict[str, Any]:
-    (row,) = bench.manifest()
-    return row
-
-
-def outcomes(bench: Bench) -> list[str]:
-    return [submission.outcome for submission in bench.simulator.ledger.submissions]
-
-
 # --- answers that are lost ----------------------------------------------------------------------------------------------------
 
 
@@ -38,7 +24,7 @@ async def test_a_lost_answer_is_found_again_by_our_own_reference(open_bench: Ope
     bench = await open_bench("toapis", lose_answer_each=1)
     finished = await bench.run(rows(3))
     assert finished.exit_code == 0
-    assert outcomes(bench) == ["accepted"] * 3
+    assert bench.outcomes() == ["accepted"] * 3
     assert_all_whole(bench)
 
 
@@ -49,10 +35,10 @@ async def test_a_lost_answer_that_cannot_be_found_is_held_and_not_sent_again_by_
     bench = await open_bench(provider, lose_answer_each=1, lookup=False)
     finished = await bench.run(rows(1))
     assert finished.exit_code == 5
-    assert only(bench)["error"]["code"] == "answer_lost"
+    assert bench.only()["error"]["code"] == "answer_lost"
     assert (await bench.resume()).exit_code == 5
     assert (await bench.run()).exit_code == 5
-    assert outcomes(bench) == ["accepted"]
+    assert bench.outcomes() == ["accepted"]
     assert bench.states() == {"job-000": "uncertain"}
     assert bench.attempts() == [("uncertain", "possible")]
 
@@ -72,7 +58,7 @@ async def test_an_error_that_the_account_calls_free_is_tried_again(open_bench: O
     bench = await open_bench(provider, account={"on_500": "retry"}, error_rate=0.5, seed=SEED_OF_ONE_ERROR)
     finished = await bench.run(rows(1))
     assert finished.exit_code == 0
-    assert outcomes(bench) == ["error", "accepted"]
+    assert bench.outcomes() == ["error", "accepted"]
     assert_all_whole(bench)
 
 
@@ -86,7 +72,7 @@ async def test_an_empty_balance_pauses_the_account_and_a_later_run_goes_on(open_
     assert finished.exit_code == 4
     assert sorted(bench.states().values()) == ["pending"] * 2 + ["succeeded"] * 3
     assert list(await bench.app().paused_accounts()) == ["studio"]
-    assert outcomes(bench) == ["accepted"] * 3 + ["rejected"]
+    assert bench.outcomes() == ["accepted"] * 3 + ["rejected"]
     bench.simulator._gate.restart()  # the balance is filled up
     assert (await bench.resume()).exit_code == 0
     assert len(bench.accepted()) == 5
@@ -101,7 +87,7 @@ async def test_a_refused_key_pauses_the_account_after_one_round(
     finished = await bench.run(rows(20))
     assert finished.exit_code == 4
     assert set(bench.states().values()) == {"pending"}
-    assert len(outcomes(bench)) <= 2
+    assert len(bench.outcomes()) <= 2
     for name in KEYS:
         monkeypatch.setenv(name, "sk-another")
     assert (await bench.resume()).exit_code == 0
@@ -129,7 +115,7 @@ async def test_a_refused_prompt_fails_by_itself(open_bench: OpenBench) -> None:
     assert (refused["error"]["code"], refused["error"]["provider_code"]) == ("refused", "moderation_blocked")
     assert (refused["attempts"][0]["outcome"], refused["attempts"][0]["charged"]) == ("refused", "no")
     assert (await bench.resume()).exit_code == 0
-    assert len(outcomes(bench)) == 3
+    assert len(bench.outcomes()) == 3
 
 
 async def test_a_task_that_fails_is_failed_in_the_providers_words_and_not_paid_again(open_bench: OpenBench) -> None:
@@ -209,7 +195,7 @@ async def test_an_upload_that_fails_costs_nothing_and_is_tried_again(open_bench:
     reference = picture(bench.folder / "mug.png", 1)
     assert (await bench.run(rows(1, references=[str(reference)]))).exit_code == 0
     assert len(bench.simulator.ledger.uploads) == 1
-    assert only(bench)["attempts"][0]["number"] == 1
+    assert bench.only()["attempts"][0]["number"] == 1
     assert bench.attempts() == [("delivered", "yes")]
 
 

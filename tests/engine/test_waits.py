@@ -25,10 +25,6 @@ def moments(bench: Bench) -> list[float]:
     return [submission.monotonic for submission in bench.simulator.ledger.submissions]
 
 
-def outcomes(bench: Bench) -> list[str]:
-    return [submission.outcome for submission in bench.simulator.ledger.submissions]
-
-
 @pytest.mark.parametrize("provider", PROVIDERS)
 async def test_without_advice_the_waits_are_one_two_and_four_seconds_stretched_by_at_most_a_third(
     open_bench: OpenBench, provider: str
@@ -36,7 +32,7 @@ async def test_without_advice_the_waits_are_one_two_and_four_seconds_stretched_b
     bench = await open_bench(provider, throttle_each=3)
     finished = await bench.run(rows(1))
     assert finished.exit_code == 0
-    assert outcomes(bench) == ["throttled"] * 3 + ["accepted"]
+    assert bench.outcomes() == ["throttled"] * 3 + ["accepted"]
     for (before, after), (shortest, longest) in zip(pairwise(moments(bench)), STEPS, strict=True):
         assert shortest <= after - before <= longest
 
@@ -63,7 +59,7 @@ async def test_one_refusal_closes_the_gate_for_the_whole_account(open_bench: Ope
     bench = await open_bench(provider, throttle_first=6, retry_after="7", latency=0.5)
     finished = await bench.run(rows(20))
     assert finished.exit_code == 0
-    assert outcomes(bench).count("throttled") == 6
+    assert bench.outcomes().count("throttled") == 6
     closed = [s.monotonic for s in bench.simulator.ledger.submissions if s.outcome == "throttled"]
     early = [(moment, shut) for moment in moments(bench) for shut in closed if shut < moment < shut + 7.0]
     assert early == []
