@@ -1,5 +1,6 @@
 """What is written about attempts that were left behind: only about those, once, and never over the winner."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -44,6 +45,14 @@ async def test_a_late_result_is_booked_and_numbered_behind_what_was_asked_for_an
         "pending",
         "pending",
     )
+
+
+async def test_what_a_provider_repeats_of_a_key_in_a_late_result_is_not_written_down(store: Store) -> None:
+    job, told = await left_behind(store), delivery()
+    accepted = replace(told.accepted, request_id="req of sk-live-0123456789")
+    await verbs(store).keep_late(job, 1, replace(told, accepted=accepted, usage={"key": "sk-live-0123456789", "total_tokens": 7}))
+    (attempt,) = (await store.story(job.id)).attempts
+    assert (attempt["request_id"], attempt["usage"]) == ("req of ***", {"key": "***", "total_tokens": 7})
 
 
 async def test_a_late_result_that_is_found_again_keeps_its_row_and_gets_a_fresh_link_until_it_is_saved(store: Store) -> None:
