@@ -50,7 +50,7 @@ class Timetable:
     def first(self, job: Job, desk: Desk, provider: TaskProvider) -> float:
         """Return the seconds after which a task that was just accepted is worth asking for."""
         look = self._latency(job, desk).next_look(0.0, reports=self._reports(job))
-        return self._jittered(max(look, LEAST)) if look is not None else provider.first_poll * self._random.uniform(1.0, 1.15)
+        return self._jittered(look) if look is not None else provider.first_poll * self._random.uniform(1.0, 1.15)
 
     def resumed(self, desk: Desk) -> float:
         """Return the seconds after which a task of an earlier run is asked for."""

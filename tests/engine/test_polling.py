@@ -54,6 +54,15 @@ async def test_what_was_learned_of_tasks_is_used_from_the_first_one_on_in_the_ne
     assert len(bench.simulator.ledger.polls) - before <= 12 * 2.5
 
 
+async def test_tasks_that_take_no_time_are_not_waited_for_once_that_is_known(open_bench: OpenBench) -> None:
+    account = {"concurrency": 4, "outstanding": 4}
+    bench = await open_bench("toapis", account=account, duration=0.2, latency=0.1, reports_progress=False)
+    assert (await bench.run(rows(40))).exit_code == 0
+    assert polls_per_task(bench) <= 1.5
+    assert max(share * 0.2 for share in delays(bench)[-10:]) < 1.1
+    assert median(delays(bench)[-10:]) * 0.2 < 0.3
+
+
 @pytest.mark.slow
 async def test_polls_keep_to_their_own_limit(open_bench: OpenBench) -> None:
     account = {"concurrency": 16, "outstanding": 100, "poll_rpm": 60}
