@@ -1,8 +1,8 @@
 """What sends: a batch file, or what is in the store, worked to its end."""
 
 import gc
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -151,7 +151,7 @@ class Running(Batches):
             await self._announce(tools, scope)
             runtime = Runtime(tools, scope)
             await self.receive(stack, store, runtime, reception)
-            gc.set_threshold(*_GARBAGE)
+            stack.enter_context(_seldom_garbage())
             board.expect(await store.left(scope.batches), Outlook(tools.desks.values(), self.clock))
             begun(runtime, board)
             outcome = await runtime.run()
@@ -220,6 +220,17 @@ class Running(Batches):
                 raise
             return None
         return target
+
+
+@contextmanager
+def _seldom_garbage() -> Iterator[None]:
+    """Look for garbage less often within the block."""
+    before = gc.get_threshold()
+    gc.set_threshold(*_GARBAGE)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def exit_code(outcome: Outcome, overviews: Sequence[Overview], *, troubled: bool) -> int:
