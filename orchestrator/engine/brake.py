@@ -16,7 +16,8 @@ from orchestrator.store.door import Damaged, Unavailable
 T = TypeVar("T")
 _Work = Generator[Any, None, T] | Coroutine[Any, Any, T]
 
-DISK_TROUBLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+DISK_TROUBLE = NO_ROOM | {errno.EIO}
 
 
 class Brake:

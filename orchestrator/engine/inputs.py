@@ -7,15 +7,17 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from orchestrator.engine.brake import NO_ROOM
 from orchestrator.engine.own_images import identity, read
 from orchestrator.engine.parents import Resolved, check, resolved
 from orchestrator.engine.remote_images import Fetched, RemoteImages, Shown
 from orchestrator.engine.together import together
 from orchestrator.engine.tools import Tools
 from orchestrator.engine.uploads import Uploaded, UploadFailed, Uploads
-from orchestrator.jobs.failures import ErrorCode
+from orchestrator.jobs.failures import ErrorCode, Failure
 from orchestrator.jobs.spec import JobSpec, ParentImage, Reference, RemoteImage
 from orchestrator.providers.base import FileInput, Input, Inputs, Previous, UrlInput
+from orchestrator.results import WorkerUnavailable
 from orchestrator.store.records import Job, UsedParent
 
 __all__ = ["InputRoom", "Prepared", "UploadFailed"]
@@ -44,7 +46,19 @@ class InputRoom:
         self._uploads, self._remote = Uploads(tools), RemoteImages(tools)
 
     async def prepare(self, job: Job) -> Prepared:
-        """Return a job's inputs in the order of the file; raise `InputChanged`, `Unfit` or `UploadFailed`."""
+        """Return a job's inputs in the order of the file; raise `InputChanged`, `Unfit` or `UploadFailed`.
+
+        What only the system stands in the way of, such as too many open files, may pass; a full disk is an `OSError`.
+        """
+        try:
+            return await self._prepare(job)
+        except (OSError, WorkerUnavailable) as error:
+            if isinstance(error, OSError) and error.errno in NO_ROOM:
+                raise
+            failure = Failure(code=ErrorCode.UPLOAD_FAILED, message=f"its references cannot be read at the moment: {error}")
+            raise UploadFailed(failure, again=True) from error
+
+    async def _prepare(self, job: Job) -> Prepared:
         forgotten = await self._tools.store.forgotten(job.id) if job.tries else {}
         job_now = await resolved(self._tools, job, converse=ErrorCode.CONVERSATION_FORGOTTEN not in forgotten)
         spec, fetched = await self._known(job, job_now)

@@ -1,5 +1,6 @@
 """The user's own images, read to be sent: the bytes that were checked when the batch was loaded, and no others."""
 
+import errno
 import hashlib
 import os
 import stat
@@ -8,6 +9,9 @@ from orchestrator.engine.pictures import LARGEST
 from orchestrator.jobs.spec import LocalImage
 from orchestrator.providers.base import FileInput
 from orchestrator.results import References, extension_of
+
+GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENXIO})
+"""What the system says of a file that is not there, or not to be read; anything else is trouble of its own, and may pass."""
 
 
 class InputChanged(Exception):
@@ -20,10 +24,12 @@ def identity(image: LocalImage) -> str:
 
 
 def read(image: LocalImage, references: References) -> FileInput:
-    """Return an image as it goes to a provider; raise `InputChanged`."""
+    """Return an image as it goes to a provider; raise `InputChanged`, or `OSError` where the system cannot read it now."""
     try:
         content = _content(image)
     except OSError as error:
+        if error.errno not in GONE:
+            raise
         raise InputChanged(f"{image.path}: {error.strerror}; it was there when the batch was loaded") from error
     if hashlib.sha256(content).hexdigest() != image.sha256:
         raise InputChanged(f"{image.path} has changed since the batch was loaded; run the batch file again")
@@ -32,6 +38,8 @@ def read(image: LocalImage, references: References) -> FileInput:
     try:
         content = references.read(image.sent)
     except OSError as error:
+        if error.errno not in GONE:
+            raise
         raise InputChanged(f"the copy of {image.path} that was to be sent is gone; run the batch file again") from error
     filename = f"{image.path.stem}.{extension_of(image.format)}"
     return FileInput(filename=filename, content_type=f"image/{image.format}", content=content)

@@ -7,6 +7,7 @@ other job was sent elsewhere or was not stored, its image comes first among the 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from orchestrator.engine.own_images import GONE
 from orchestrator.engine.pictures import image_of, sent_as, target_of
 from orchestrator.engine.tools import Tools
 from orchestrator.jobs.places import FieldPath, Severity
@@ -87,6 +88,8 @@ async def _made(tools: Tools, job: Job, parent: Parent, *, mask: bool) -> LocalI
     try:
         facts = await tools.results.look(path)
     except (NotAnImage, UnsafeImage, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in GONE:
+            raise
         raise Unfit(f"{parent.file}, made by {parent.key}, cannot be read: {error}") from error
     if facts.sha256 != parent.sha256:
         raise Unfit(f"{parent.file}, made by {parent.key}, has changed since it was saved")
@@ -96,7 +99,7 @@ async def _made(tools: Tools, job: Job, parent: Parent, *, mask: bool) -> LocalI
         return image
     try:
         return sent_as(image, await tools.references.made(path, image.sha256, target))
-    except (NotAnImage, UnsafeImage, OSError) as error:
+    except (NotAnImage, UnsafeImage) as error:
         raise Unfit(f"{parent.file}, made by {parent.key}, cannot be made to fit: {error}") from error
 
 

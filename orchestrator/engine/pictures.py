@@ -9,7 +9,7 @@ from pathlib import Path
 from orchestrator.jobs.accounts import AccountSettings
 from orchestrator.jobs.spec import JobSpec, LocalImage
 from orchestrator.providers.base import LimitsProvider, Provider
-from orchestrator.results import Copy, ImageFacts, NotAnImage, References, Target, UnsafeImage
+from orchestrator.results import Copy, ImageFacts, NotAnImage, References, Target, UnsafeImage, WorkerUnavailable
 
 LARGEST = 50 * 2**20
 """Bytes of a reference or mask at most, whatever its target allows."""
@@ -91,7 +91,7 @@ class Pictures:
     async def _fit(self, image: LocalImage, target: Target) -> LocalImage | BadPicture:
         try:
             copy = await self._references.made(image.path, image.sha256, target)
-        except (NotAnImage, UnsafeImage, OSError) as error:
+        except (NotAnImage, UnsafeImage, OSError, WorkerUnavailable) as error:
             return BadPicture(f"{image.path.name} cannot be used: {error}")
         return sent_as(image, copy)
 
@@ -100,6 +100,6 @@ class Pictures:
             facts = await self._inspect(path)
         except OSError as error:
             return BadPicture(f"{path.name}: {(error.strerror or 'unreadable').lower()}")
-        except (NotAnImage, UnsafeImage) as error:
+        except (NotAnImage, UnsafeImage, WorkerUnavailable) as error:
             return BadPicture(f"{path.name} cannot be used: {error}")
         return image_of(path, facts)

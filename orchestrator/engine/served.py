@@ -23,7 +23,10 @@ class Shelf:
         self._free = asyncio.Semaphore(_AT_ONCE)
 
     async def find(self, job_id: int, token: str) -> FileInput | None:
-        """Return the image behind a token; None when there is none, its job is over, or the file is not what it was."""
+        """Return the image behind a token; None when there is none, its job is over, or the file is not what it was.
+
+        Raises `OSError` where the system cannot read the file now.
+        """
         if not self._mint.made(token):
             return None
         job = await self._store.find_job(job_id)

@@ -27,7 +27,10 @@ class References:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         job, token = request.match_info["job"], request.match_info["name"].partition(".")[0]
         is_number = job.isascii() and job.isdecimal() and len(job) <= _LONGEST_ID
-        file = await self._shelf.find(int(job), token) if is_number else None
+        try:
+            file = await self._shelf.find(int(job), token) if is_number else None
+        except OSError:
+            return web.Response(status=503, text="503\n", headers={"Retry-After": "1"})
         if file is None:
             return not_found()
         headers = {

@@ -1,11 +1,14 @@
 """Local images for APIs that take URLs only: fetched from here by whoever has the path, as long as the job lasts."""
 
 import asyncio
+import errno
+import os
 from typing import Any
 
 import aiohttp
 import pytest
 
+from orchestrator.engine import own_images
 from orchestrator.jobs.places import BadInput
 from orchestrator.simulator import Submission
 from tests.clocks import JumpingClock
@@ -104,6 +107,26 @@ async def test_a_file_that_changed_is_neither_ordered_with_nor_served(open_bench
     finished = await run(bench, rows, begun=lambda *_: picture(file, 2) and None)
     assert finished.exit_code == 1
     assert bench.simulator.ledger.submissions == []
+
+
+async def test_an_api_is_told_to_come_again_for_a_file_that_cannot_be_read_now(
+    open_bench: OpenBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = await open_bench("ttapi-4o", duration=5.0, account=SERVED)
+    picture(bench.folder / "a.png", 1)
+    eater = Eater(FIELDS["ttapi-4o"])
+
+    def fail_from_now_on(submission: Submission) -> None:
+        monkeypatch.setattr(own_images, "_content", _no_descriptor)
+        eater(submission)
+
+    bench.simulator.on_accepted = fail_from_now_on
+    await run(bench, [{**row, "references": ["a.png"]} for row in jobs(1)])
+    assert [(await task)[0] for task in eater.fetching] == [503]
+
+
+def _no_descriptor(_image: object) -> bytes:
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
 async def test_to_be_served_needs_a_public_url(open_bench: OpenBench) -> None:
