@@ -26,7 +26,7 @@ class Lasting(io.TextIOBase):
 
     def isatty(self) -> bool:
         """Say whether a person watches."""
-        return not self._lost and self._stream.isatty()
+        return not self._is_gone and self._stream.isatty()
 
     def fileno(self) -> int:
         """Return the descriptor of the stream behind."""
@@ -34,7 +34,7 @@ class Lasting(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Write, or drop the text if the stream is lost."""
-        if not self._lost:
+        if not self._is_gone:
             try:
                 self._stream.write(text)
             except OSError:
@@ -43,11 +43,16 @@ class Lasting(io.TextIOBase):
 
     def flush(self) -> None:
         """Hand everything over, if there is still somebody."""
-        if not self._lost:
+        if not self._is_gone:
             try:
                 self._stream.flush()
             except OSError:
                 self._lose()
+
+    @property
+    def _is_gone(self) -> bool:
+        """Whether nobody reads any more, or the stream behind was closed, as the interpreter does when it ends."""
+        return self._lost or self._stream.closed
 
     def _lose(self) -> None:
         self._lost = True

@@ -34,12 +34,16 @@ async def test_the_migrations_build_the_declared_tables(store: Store) -> None:
         context = MigrationContext.configure(connection, opts={"compare_type": False})
         return list(compare_metadata(context, metadata))
 
-    with create_engine(f"sqlite:///{store.path}").connect() as connection:
+    engine = create_engine(f"sqlite:///{store.path}")
+    with engine.connect() as connection:
         assert compare(connection) == []
+    engine.dispose()
 
 
 async def test_checks_and_indexes_are_those_of_the_declaration(store: Store, tmp_path: Path) -> None:
-    metadata.create_all(create_engine(f"sqlite:///{tmp_path / 'declared.db'}"))
+    engine = create_engine(f"sqlite:///{tmp_path / 'declared.db'}")
+    metadata.create_all(engine)
+    engine.dispose()
     assert _schema(store.path) == _schema(tmp_path / "declared.db")
 
 

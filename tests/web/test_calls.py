@@ -116,15 +116,15 @@ async def test_a_body_is_refused_by_its_head_before_it_is_read(store: Store, sti
     job = (await jobs_in_doubt(store))[0]
     async with Doorstep(store=store, clock=still) as door:
 
-        async def head(*lines: str) -> bytes:
+        async def head(*lines: str) -> int:
             text = "\r\n".join([f"POST {path_of(job)} HTTP/1.1", "Host: x", *lines, "", ""])
-            return (await door.raw(text.encode())).split(b"\r\n")[0]
+            return int((await door.raw(text.encode())).split()[1])
 
-        assert await head("Content-Length: 99000000") == b"HTTP/1.1 413 Request Entity Too Large"
-        assert await head("Content-Length: 65537") == b"HTTP/1.1 413 Request Entity Too Large"
-        assert await head("Transfer-Encoding: chunked") == b"HTTP/1.1 411 Length Required"
-        assert await head("Content-Length: 100", "Content-Encoding: gzip") == b"HTTP/1.1 415 Unsupported Media Type"
-        assert await head() == b"HTTP/1.1 411 Length Required"
+        assert await head("Content-Length: 99000000") == 413
+        assert await head("Content-Length: 65537") == 413
+        assert await head("Transfer-Encoding: chunked") == 411
+        assert await head("Content-Length: 100", "Content-Encoding: gzip") == 415
+        assert await head() == 411
         small = gzip.compress(json.dumps(hook()).encode())
         assert await door.call(path_of(job), small, {"Content-Encoding": "gzip"}) == 415
         assert await door.call(path_of(job), b" " * 60_000 + json.dumps(hook()).encode()) == 200
