@@ -7,7 +7,7 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PYTHON = [sys.executable, "-m"]
-WORKERS = (os.cpu_count() or 1) + 1
+WORKERS = (os.cpu_count() or 1) + 2
 """Test processes: many tests wait for other processes and for the disk."""
 CHECKS = [
     [*PYTHON, "ruff", "check", "."],

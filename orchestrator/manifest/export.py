@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import glob
+import itertools
 import os
 import stat
 import sys
@@ -21,6 +22,9 @@ STANDARD_OUTPUT = "-"
 READER_COMES = 5.0
 """Seconds for which somebody is waited for who reads from a pipe."""
 _AGAIN = 0.05
+_numbers = itertools.count()
+_at_work: set[Path] = set()
+"""Drafts that this process writes; one of its number that is not among them is an earlier process's."""
 
 Show = Callable[[str], str]
 """Makes text harmless on a terminal."""
@@ -70,8 +74,9 @@ def check_place(path: Path) -> None:
 
 
 async def _replace(path: Path, rows: AsyncIterator[ManifestJob], meta_names: Sequence[str], form: Form) -> int:
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     await asyncio.to_thread(_sweep, path)
+    draft = path.with_name(f".{path.name}.{next(_numbers)}.{os.getpid()}.part")
+    _at_work.add(draft)
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         with _text(os.open(draft, flags, 0o666)) as file:
@@ -83,14 +88,17 @@ async def _replace(path: Path, rows: AsyncIterator[ManifestJob], meta_names: Seq
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
+    finally:
+        _at_work.discard(draft)
     return written
 
 
 def _sweep(path: Path) -> None:
-    """Delete the drafts of writers that died; another one may be at work on the same manifest."""
+    """Delete the drafts of writers that died; others may be at work on the same manifest, in this process too."""
     for draft in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
         writer = draft.name.removesuffix(".part").rpartition(".")[2]
-        if writer == str(os.getpid()) or not _is_alive(writer):
+        is_left = draft not in _at_work if writer == str(os.getpid()) else not _is_alive(writer)
+        if is_left:
             draft.unlink(missing_ok=True)
 
 

@@ -121,6 +121,33 @@ async def test_a_file_is_replaced_whole_and_leaves_no_draft(tmp_path: Path) -> N
     assert os.listdir(tmp_path) == ["manifest.jsonl"]  # noqa: PTH208
 
 
+async def test_two_who_write_the_same_manifest_at_once_each_leave_it_whole(tmp_path: Path) -> None:
+    target = tmp_path / "manifest.jsonl"
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> AsyncIterator[ManifestJob]:
+        yield succeeded("first")
+        begun.set()
+        await may_end.wait()
+
+    first = asyncio.create_task(export(slow(), (), Form.JSONL, target))
+    await begun.wait()
+    await export(rows([succeeded("second")]), (), Form.JSONL, target)
+    assert json.loads(text_in(target))["key"] == "second"
+    may_end.set()
+    await first
+    assert json.loads(text_in(target))["key"] == "first"
+    assert os.listdir(tmp_path) == ["manifest.jsonl"]  # noqa: PTH208
+
+
+async def test_drafts_of_processes_that_died_are_swept_away_and_those_of_others_are_not(tmp_path: Path) -> None:
+    own, dead, others = (tmp_path / f".manifest.jsonl.7.{pid}.part" for pid in (os.getpid(), 2**22 + 1, os.getppid()))
+    for draft in (own, dead, others):
+        draft.write_text("half")
+    await export(rows([succeeded()]), (), Form.JSONL, tmp_path / "manifest.jsonl")
+    assert sorted(os.listdir(tmp_path)) == [others.name, "manifest.jsonl"]  # noqa: PTH208
+
+
 async def test_an_error_among_the_rows_leaves_the_old_file_as_it_was(tmp_path: Path) -> None:
     async def broken() -> AsyncIterator[ManifestJob]:
         yield succeeded()
