@@ -110,14 +110,8 @@ class Facts:
         facts = {
             **_guard(image),
             "state": ImageState.EXTRA if image.index >= wanted else ImageState.SAVED,
-            "file": saved.file,
-            "sha256": saved.sha256,
-            "bytes": saved.bytes,
-            "format": saved.format,
-            "width": saved.width,
-            "height": saved.height,
+            **on_disk(saved, self._clock.now()),
             "degraded": saved.degraded,
-            "downloaded_at": self._clock.now(),
         }
         return Step(sql.SAVE_IMAGE, facts)
 
@@ -141,6 +135,19 @@ class Facts:
             "request_id": redacted(failure.request_id, self._redact),
         }
         return Step(sql.DOUBT_ATTEMPT, facts)
+
+
+def on_disk(saved: SavedFile, now: float) -> dict[str, Any]:
+    """Return what an image's row says of its file."""
+    return {
+        "file": saved.file,
+        "sha256": saved.sha256,
+        "bytes": saved.bytes,
+        "format": saved.format,
+        "width": saved.width,
+        "height": saved.height,
+        "downloaded_at": now,
+    }
 
 
 def _guard(image: Image) -> dict[str, Any]:

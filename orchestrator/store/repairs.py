@@ -11,7 +11,7 @@ from orchestrator.jobs.lifecycle import Event, State, after
 from orchestrator.store import statements as sql
 from orchestrator.store.columns import quoted
 from orchestrator.store.door import Door, Step, Write
-from orchestrator.store.facts import Redact
+from orchestrator.store.facts import Redact, on_disk
 from orchestrator.store.records import Job, SavedFile
 from orchestrator.store.tables import attempt, image
 
@@ -26,16 +26,7 @@ class Repairs:
 
     async def restore(self, job: Job, attempt_id: str, index: int, saved: SavedFile, why: str) -> None:
         """Write down the file of a saved image as it is on disk now."""
-        facts = {
-            "file": saved.file,
-            "sha256": saved.sha256,
-            "bytes": saved.bytes,
-            "format": saved.format,
-            "width": saved.width,
-            "height": saved.height,
-            "downloaded_at": self._clock.now(),
-        }
-        restored = Step(_RESTORE, {**_named(attempt_id, index), **facts})
+        restored = Step(_RESTORE, {**_named(attempt_id, index), **on_disk(saved, self._clock.now())})
         await self._write(job, Event.REPAIRED, {}, attempt_id, why, restored)
 
     async def lose(self, job: Job, attempt_id: str, index: int, why: str) -> None:
