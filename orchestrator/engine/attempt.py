@@ -1,4 +1,4 @@
-"""One attempt from claim to outcome. The only place that pays, and it pays once.
+"""One attempt from claim to outcome: it pays once.
 
 The order of writes is the promise (reliability.md a.2): the attempt is committed before the first byte leaves, the answer is
 durable before it is used, and what is neither a proven no nor a readable yes is held.
