@@ -5,19 +5,16 @@ A final name is never taken from another file. The same bytes saved again, as af
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from io import BytesIO
 from itertools import count
-from typing import Any
 
 from orchestrator.decoding import durable
 from orchestrator.decoding.extract import decoded, spooled_text
 from orchestrator.decoding.facts import Decode, ImageFacts, NotAnImage, UnsafeImage, extension_of
-
-Reply = dict[str, Any]
-"""Plain JSON: the process that asks must not have to trust the one that decodes."""
+from orchestrator.decoding.replies import Reply, done, failed
 
 
 def save_inline(
@@ -42,20 +39,53 @@ def save_part(decode: Decode, *, out: str, batch: str, part: str, target: str) -
         return _publish(decode, folder, part, target)
 
 
-def save_bytes(decode: Decode, *, out: str, batch: str, part: str, target: str, content: bytes = b"") -> Reply:
-    """Save a download that was small enough to be handed over, or empty; nothing is written when it is no usable image."""
-    facts = decode(BytesIO(content))
+def save_together(decode: Decode, *, out: str, batch: str, images: list[tuple[str, str, int]], content: bytes = b"") -> Reply:
+    """Save downloads that were small enough to be handed over: (part, target, length) of each, and their bytes in this order.
+
+    They share the flush of their folder. Each gets an answer of its own; nothing is written of what is no usable image.
+    """
+    source = BytesIO(content)
     with _folder(out, batch) as folder:
+        answers = _abreast([_saving(decode, folder, part, target, source.read(length)) for part, target, length in images])
+        durable.flush(folder)
+    return {"images": answers}
+
+
+def _saving(decode: Decode, folder: int, part: str, target: str, content: bytes) -> Generator[None, None, Reply]:
+    """Save one image in three steps; a flush finds most of its work done when others were flushed just before."""
+    facts = decode(BytesIO(content))
+    durable.remove(part, folder=folder)
+    try:
+        with durable.create(part, folder=folder, mode=durable.SHARED) as file:
+            file.write(content)
+            file.flush()
+            yield
+            durable.flush(file.fileno())
+        yield
+        return _placed(folder, part, target, facts)
+    except OSError:
         durable.remove(part, folder=folder)
-        try:
-            with durable.create(part, folder=folder, mode=durable.SHARED) as file:
-                file.write(content)
-                file.flush()
-                durable.flush(file.fileno())
-            return _placed(folder, part, target, facts)
-        except OSError:
-            durable.remove(part, folder=folder)
-            raise
+        raise
+
+
+def _abreast(works: list[Generator[None, None, Reply]]) -> list[Reply]:
+    """Return the answer of each, all taken one step further in turn."""
+    answers: dict[int, Reply] = {}
+    while len(answers) < len(works):
+        for number, work in enumerate(works):
+            if number not in answers and (answer := _next_step(work)) is not None:
+                answers[number] = answer
+    return [answers[number] for number in range(len(works))]
+
+
+def _next_step(work: Generator[None, None, Reply]) -> Reply | None:
+    try:
+        next(work)
+    except StopIteration as end:
+        return done(end.value)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this image's answer, and not the others'
+        return failed(error)
+    return None
 
 
 def inspect_bytes(decode: Decode, *, content: bytes) -> Reply:
@@ -97,14 +127,15 @@ def _publish(decode: Decode, folder: int, part: str, target: str) -> Reply:
     with durable.read(part, folder=folder) as file:
         facts = decode(file)
         durable.flush(file.fileno())
-    return _placed(folder, part, target, facts)
+    reply = _placed(folder, part, target, facts)
+    durable.flush(folder)
+    return reply
 
 
 def _placed(folder: int, part: str, target: str, facts: ImageFacts) -> Reply:
     # failpoint P9
     name = _named(folder, part, target, facts)
     durable.remove(part, folder=folder)
-    durable.flush(folder)
     return _told(facts) | {"name": name}
 
 

@@ -13,8 +13,7 @@ from PIL import Image, ImageOps
 
 from orchestrator.decoding import durable
 from orchestrator.decoding.facts import Decode, NotAnImage
-
-Reply = dict[str, Any]
+from orchestrator.decoding.replies import Reply
 
 _ORIENTATION = 0x0112
 _UPRIGHT = 1

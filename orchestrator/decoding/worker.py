@@ -9,21 +9,21 @@ import os
 import resource
 import signal
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from orchestrator.decoding import publish, treatment
 from orchestrator.decoding.decode import inspect
-from orchestrator.decoding.facts import ImageFacts, NotAnImage, UnsafeImage
+from orchestrator.decoding.facts import ImageFacts
+from orchestrator.decoding.replies import Reply, done, failed
 
 READY = b"ready\n"
 
-TASKS: dict[str, Callable[..., publish.Reply]] = {
+TASKS: dict[str, Callable[..., Reply]] = {
     "save_inline": publish.save_inline,
     "save_part": publish.save_part,
-    "save_bytes": publish.save_bytes,
+    "save_together": publish.save_together,
     "inspect_file": publish.inspect_file,
     "inspect_bytes": publish.inspect_bytes,
     "treat_file": treatment.treat_file,
@@ -48,15 +48,11 @@ def serve(requests: BinaryIO, replies: BinaryIO, *, seconds: float) -> None:
         replies.flush()
 
 
-def _answer(request: dict[str, Any], decode: Callable[[BinaryIO], ImageFacts]) -> dict[str, Any]:
+def _answer(request: dict[str, Any], decode: Callable[[BinaryIO], ImageFacts]) -> Reply:
     try:
-        return {"done": TASKS[request.pop("task")](decode, **request)}
-    except (NotAnImage, UnsafeImage) as error:
-        return {"refused": type(error).__name__, "message": str(error)}
-    except OSError as error:
-        return {"errno": error.errno, "message": error.strerror or str(error), "file": error.filename}
-    except Exception:  # noqa: BLE001 - a bug of ours: the parent raises it there, where somebody looks
-        return {"fault": traceback.format_exc()}
+        return done(TASKS[request.pop("task")](decode, **request))
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is told to the parent, which raises it there
+        return failed(error)
 
 
 @contextmanager

@@ -6,7 +6,6 @@ was run as `__main__` is not run again. Each works on one image at a time, so th
 """
 
 import asyncio
-import errno
 import json
 import os
 import signal
@@ -17,7 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from orchestrator.decoding.facts import NotAnImage, UnsafeImage
+from orchestrator.decoding.facts import UnsafeImage
+from orchestrator.decoding.replies import result_of
 from orchestrator.jobs.spec import Json
 
 SECONDS_PER_IMAGE = 30.0
@@ -84,7 +84,7 @@ class DecodePool:
             reply = await self._asked_twice(request)
         finally:
             self._slots.release()
-        return _result(json.loads(reply))
+        return result_of(json.loads(reply))
 
     async def _take_slot(self) -> None:
         """Wait for the right to one worker; whoever waits too long brings one of its own, which remains for others."""
@@ -180,17 +180,3 @@ def _environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     modules = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
     return kept | {"PYTHONPATH": modules, "MALLOC_ARENA_MAX": "2"}  # few arenas: each reserves 64 MiB of the address space
-
-
-def _result(reply: dict[str, Json]) -> dict[str, Json]:
-    match reply:
-        case {"done": dict(result)}:
-            return result
-        case {"refused": "NotAnImage", "message": str(message)}:
-            raise NotAnImage(message)
-        case {"refused": "UnsafeImage", "message": str(message)}:
-            raise UnsafeImage(message)
-        case {"errno": code, "message": str(message), "file": file}:
-            raise OSError(code or errno.EIO, message, file)
-        case _:
-            raise RuntimeError(f"the decode worker failed: {reply.get('fault', reply)}")

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.decoding.facts import ImageFacts
+from orchestrator.decoding.replies import Reply
 from orchestrator.jobs.reports import InlineBytes
 from orchestrator.jobs.spec import Json
 from orchestrator.results.arrival import Arrival
 from orchestrator.results.files import OutputFolder, part_name
+from orchestrator.results.gathering import Gathering
 from orchestrator.results.names import safe_name
 from orchestrator.results.pool import DecodePool
 from orchestrator.results.spool import Spool
@@ -41,6 +43,7 @@ class Results:
         self._spool = spool
         self._pool = pool
         self._folders: dict[str, OutputFolder] = {}
+        self._gatherings: dict[str, Gathering] = {}
 
     def folder(self, batch: str) -> OutputFolder:
         """Return the folder of a batch, opened once; raise `ForeignFolder` when it cannot be ours."""
@@ -86,8 +89,8 @@ class Results:
         """Save a download whose last byte has come. Raises as `save_inline` does, and then leaves the bytes where they are."""
         folder, index = arrival.folder, arrival.index
         if arrival.part is None:
-            part = part_name(arrival.attempt_id, index)
-            return await self._save("save_bytes", folder, part, stem, index, content=arrival.content)
+            part, target = part_name(arrival.attempt_id, index), _target(stem, index)
+            return _saved(folder, await self._gathering(folder).save(part, target, arrival.content))
         arrival.part.close()
         return await self._save("save_part", folder, arrival.part.name, stem, index)
 
@@ -107,40 +110,45 @@ class Results:
 
     async def close(self) -> None:
         """End the workers, give back all folders."""
+        for gathering in self._gatherings.values():
+            await gathering.close()
+        self._gatherings.clear()
         await self._pool.close()
         for folder in self._folders.values():
             folder.close()
         self._folders.clear()
         self._spool.close()
 
+    def _gathering(self, folder: OutputFolder) -> Gathering:
+        if folder.name not in self._gatherings:
+            self._gatherings[folder.name] = Gathering(folder, self._pool)
+        return self._gatherings[folder.name]
+
     async def _save(
-        self,
-        task: str,
-        folder: OutputFolder,
-        part: str,
-        stem: str,
-        index: int,
-        *,
-        ending: str = "",
-        content: bytes = b"",
-        **source: Json,
+        self, task: str, folder: OutputFolder, part: str, stem: str, index: int, *, ending: str = "", **source: Json
     ) -> SavedImage:
-        if safe_name(stem) != stem:
-            raise ValueError(f"{stem!r} is no safe file name")
-        target = f"{stem}-{index}{ending}"
-        reply = await self._pool.run(
-            task, content=content, out=str(folder.out), batch=folder.name, part=part, target=target, **source
-        )
-        return SavedImage(
-            file=f"{folder.name}/{reply['name']}",
-            sha256=reply["sha256"],
-            bytes=reply["bytes"],
-            format=reply["format"],
-            width=reply["width"],
-            height=reply["height"],
-            alpha=reply["alpha"],
-            one_colour=reply["one_colour"],
-        )
+        target = _target(stem, index) + ending
+        reply = await self._pool.run(task, out=str(folder.out), batch=folder.name, part=part, target=target, **source)
+        return _saved(folder, reply)
+
+
+def _target(stem: str, index: int) -> str:
+    if safe_name(stem) != stem:
+        raise ValueError(f"{stem!r} is no safe file name")
+    return f"{stem}-{index}"
+
+
+def _saved(folder: OutputFolder, reply: Reply) -> SavedImage:
+    return SavedImage(
+        file=f"{folder.name}/{reply['name']}",
+        sha256=reply["sha256"],
+        bytes=reply["bytes"],
+        format=reply["format"],
+        width=reply["width"],
+        height=reply["height"],
+        alpha=reply["alpha"],
+        one_colour=reply["one_colour"],
+    )
 
 
 async def inspect(pool: DecodePool, path: Path) -> ImageFacts:

@@ -67,4 +67,5 @@ class Loop:
             return await response.read()
 
     async def _save(self, name: str, content: bytes) -> None:
-        await self._pool.run("save_bytes", content=content, out=str(self._out), batch=_BATCH, part=f".{name}.part", target=name)
+        image = [f".{name}.part", name, len(content)]
+        await self._pool.run("save_together", content=content, out=str(self._out), batch=_BATCH, images=[image])
