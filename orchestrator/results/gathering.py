@@ -44,7 +44,10 @@ class Gathering:
         return await guest.reply
 
     async def close(self) -> None:
-        """Stop what is under way; nobody waits for it any more."""
+        """Stop what is under way; whoever still waits is cancelled."""
+        if self._timer is not None:
+            self._timer.cancel()
+        _dismiss(self._waiting)
         visits = tuple(self._visits)
         for visit in visits:
             visit.cancel()
@@ -66,7 +69,7 @@ class Gathering:
 
     async def _visit(self, guests: Sequence[_Guest]) -> None:
         try:
-            answers = await self._answers(guests)
+            answered = await self._answered(guests)
         except UnsafeImage as error:  # one of them ended the worker, or took all its time: alone, each answers for itself
             if len(guests) == 1:
                 _fail(guests, error)
@@ -75,16 +78,19 @@ class Gathering:
                     await self._visit([guest])
         except Exception as error:  # noqa: BLE001 - it belongs to those who wait
             _fail(guests, error)
+        except asyncio.CancelledError:
+            _dismiss(guests)
+            raise
         else:
-            for guest, answer in zip(guests, answers, strict=True):
+            for guest, answer in answered:
                 _settle(guest, answer)
 
-    async def _answers(self, guests: Sequence[_Guest]) -> list[Reply]:
+    async def _answered(self, guests: Sequence[_Guest]) -> list[tuple[_Guest, Reply]]:
         images = [[guest.part, guest.target, len(guest.content)] for guest in guests]
         content = b"".join(guest.content for guest in guests)
         out, batch = str(self._folder.out), self._folder.name
         reply = await self._pool.run("save_together", content=content, out=out, batch=batch, images=images)
-        return list(reply["images"])
+        return list(zip(guests, reply["images"], strict=True))
 
 
 def _settle(guest: _Guest, answer: Reply) -> None:
@@ -101,3 +107,8 @@ def _fail(guests: Sequence[_Guest], error: Exception) -> None:
     for guest in guests:
         if not guest.reply.done():
             guest.reply.set_exception(error)
+
+
+def _dismiss(guests: Sequence[_Guest]) -> None:
+    for guest in guests:
+        guest.reply.cancel()

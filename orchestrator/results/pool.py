@@ -30,7 +30,9 @@ _READY = b"ready\n"
 _NO_MORE = b""
 """Handed to `communicate`, which closes the worker's input only when it is given something."""
 _PATIENCE = 0.25
-"""Seconds an image waits for the workers there are before one more is started: longer than a start, and than most images take."""
+"""Seconds a request waits for the workers there are before one more is started: more than a start, and than most images, take."""
+_QUEUE = 4
+"""Requests waiting at once for which one more worker is started without patience."""
 _GRACE = 5.0
 """Seconds a worker gets to end by itself."""
 
@@ -62,7 +64,7 @@ class DecodePool:
         self._seconds, self._patience = seconds, patience
         self._command = (*program, str(seconds), str(memory))
         self._most = workers or 2 * (os.cpu_count() or 1)
-        self._slots, self._size = asyncio.Semaphore(1), 1
+        self._slots, self._size, self._waiting = asyncio.Semaphore(1), 1, 0
         self._idle: list[Process] = []
         self._started: set[Process] = set()
 
@@ -89,14 +91,23 @@ class DecodePool:
     async def _take_slot(self) -> None:
         """Wait for the right to one worker; whoever waits too long brings one of its own, which remains for others."""
         if self._slots.locked() and self._size < self._most:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._patience):
-                    await self._slots.acquire()
+            if await self._in_line(self._patience if self._waiting < _QUEUE else 0.0):
                 return
             if self._size < self._most:
                 self._size += 1
                 return
         await self._slots.acquire()
+
+    async def _in_line(self, seconds: float) -> bool:
+        """Wait for a slot so long; say whether there was one."""
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._slots.acquire()
+        except TimeoutError:
+            return False
+        finally:
+            self._waiting -= 1
 
     async def close(self) -> None:
         """End all workers, once nothing waits for `run` any more; one that is still at work gets a few seconds."""
