@@ -86,4 +86,7 @@ class Timetable:
         return seconds * self._random.uniform(1.0, 1.0 + _JITTER)
 
     def _latency(self, job: Job, desk: Desk) -> Latency:
-        return desk.lessons.latencies.setdefault(job.spec.model, Latency())
+        known = desk.lessons.latencies
+        if job.spec.model not in known:
+            known[job.spec.model] = Latency()
+        return known[job.spec.model]

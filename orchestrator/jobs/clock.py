@@ -46,15 +46,13 @@ class SteadyClock:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self.monotonic = clock.monotonic  # as it is: every job asks for it some forty times
+        """Return seconds since an unspecified start."""
         self._difference = round(clock.now() - clock.monotonic(), 6)
 
     def now(self) -> float:
         """Return Unix seconds."""
-        return self._clock.monotonic() + self._difference
-
-    def monotonic(self) -> float:
-        """Return seconds since an unspecified start."""
-        return self._clock.monotonic()
+        return self.monotonic() + self._difference
 
     async def sleep(self, seconds: float) -> None:
         """Sleep as the clock behind does."""

@@ -4,13 +4,13 @@ Executed through SQLAlchemy, a statement changes threads three times and each ro
 """
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from operator import itemgetter
 from typing import Any, TypeVar
 
 import aiosqlite
-from sqlalchemy import BindParameter, Executable
+from sqlalchemy import BindParameter, Executable, Float
 from sqlalchemy.dialects.sqlite.pysqlite import dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -28,16 +28,17 @@ class Prepared:
         if left:
             raise ValueError(f"the statement needs values for {', '.join(left)}")
         self.sql = str(compiled)
-        order = compiled.positiontup or ()
-        self._places = [_place(name, parameters[name], names) for name in order]
-        is_plain = len(order) > 1 and all(isinstance(place, itemgetter) for place in self._places)
-        self._all_at_once: Callable[[Mapping[str, Any]], tuple[Any, ...]] | None = itemgetter(*order) if is_plain else None
+        given = {name: parameter for name, parameter in parameters.items() if name in names}
+        fixed = {name: parameter for name, parameter in parameters.items() if name not in names}
+        self._bound = [(name, _bound(parameter)) for name, parameter in given.items() if not _is_plain(parameter)]
+        self._fixed = {name: _bound(parameter)(parameter.value) for name, parameter in fixed.items()}
+        self._in_order = _picker(compiled.positiontup or ())
 
     def row(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return one row's values in the order of the placeholders."""
-        if self._all_at_once is not None:
-            return self._all_at_once(values)
-        return tuple([place(values) for place in self._places])
+        if self._fixed or self._bound:
+            values = {**self._fixed, **values, **{name: bound(values[name]) for name, bound in self._bound}}
+        return self._in_order(values)
 
 
 @cache
@@ -55,11 +56,21 @@ async def within_driver(driver: aiosqlite.Connection, work: Callable[[sqlite3.Co
     return await driver._execute(lambda: work(driver._conn))  # type: ignore[no-any-return, no-untyped-call]  # noqa: SLF001
 
 
-def _place(name: str, parameter: BindParameter[Any], names: tuple[str, ...]) -> Callable[[Mapping[str, Any]], Any]:
-    process = parameter.type.dialect_impl(_DIALECT).bind_processor(_DIALECT)
-    if name not in names:
-        fixed = process(parameter.value) if process else parameter.value
-        return lambda _values: fixed
-    if process is None:
-        return itemgetter(name)
-    return lambda values: process(values[name])
+def _picker(names: Sequence[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda values: tuple(values[name] for name in names)
+
+
+def _is_plain(parameter: BindParameter[Any]) -> bool:
+    """Say whether values go to the driver as they are; in a column for floats SQLite itself turns a whole number into one."""
+    return isinstance(parameter.type, Float) or _processor(parameter) is None
+
+
+def _bound(parameter: BindParameter[Any]) -> Callable[[Any], Any]:
+    """Return what makes a value into one that the driver takes."""
+    return _processor(parameter) or (lambda value: value)
+
+
+def _processor(parameter: BindParameter[Any]) -> Callable[[Any], Any] | None:
+    return parameter.type.dialect_impl(_DIALECT).bind_processor(_DIALECT)
