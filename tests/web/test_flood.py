@@ -12,7 +12,7 @@ import pytest
 from orchestrator.store.store import Store
 from tests.clock import StillClock
 
-from .doorstep import Doorstep, hook, jobs_in_doubt, path_of
+from .doorstep import QUICK, Doorstep, hook, jobs_in_doubt, path_of
 
 _OPEN = Path("/proc/self/fd")
 _KINDS = (
@@ -64,7 +64,7 @@ async def well_meant(door: Doorstep, path: str) -> None:
 async def test_a_flood_of_bad_callers_changes_nothing_and_keeps_no_authentic_call_out(store: Store, still: StillClock) -> None:
     jobs = await jobs_in_doubt(store, 40)
     before = await _states(store)
-    async with Doorstep(store=store, clock=still) as door:
+    async with Doorstep(store=store, clock=still, limits=QUICK) as door:
         await asyncio.gather(*(store.batches() for _ in range(6)))  # opens every reading connection there will be
         await well_meant(door, path_of(jobs[0]))
         memory, open_files = resident(), descriptors()
