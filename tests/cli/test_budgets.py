@@ -1,6 +1,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli.program import program, simulated_batch
 
 
@@ -14,6 +16,7 @@ def with_budget(folder: Path, budget: str, jobs: int = 6, *, per_day: str | None
     return file
 
 
+@pytest.mark.slow
 def test_a_budget_is_said_before_the_run_and_when_it_ends_it(tmp_path: Path) -> None:
     ended = program("run", with_budget(tmp_path, "0.02"), cwd=tmp_path)
     assert ended.code == 4
@@ -47,6 +50,7 @@ def test_a_budget_that_is_no_amount_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "orchestrator.db").exists()
 
 
+@pytest.mark.slow
 def test_one_flag_cannot_be_the_budget_of_two_batches(tmp_path: Path) -> None:
     for name in ("a", "b"):
         program("run", simulated_batch(tmp_path, 2, name=name), "--limit", "1", cwd=tmp_path)
@@ -55,6 +59,7 @@ def test_one_flag_cannot_be_the_budget_of_two_batches(tmp_path: Path) -> None:
     assert ended.lines == ["error: --budget is for one batch: say which, `resume BATCH`; 2 are unfinished"]
 
 
+@pytest.mark.slow
 def test_the_budget_of_the_settings_counts_where_the_file_has_none(tmp_path: Path) -> None:
     (tmp_path / "orchestrator.toml").write_text("budget = 0.00\n")
     assert program("run", with_budget(tmp_path, ""), cwd=tmp_path).code == 4

@@ -146,6 +146,7 @@ def told(loud: LoudProvider, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Capt
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks at processes through /proc")
 @pytest.mark.parametrize("options", [["-v"], ["--json"]])
+@pytest.mark.slow
 async def test_a_key_that_the_provider_repeats_is_written_nowhere(
     loud: LoudProvider, options: list[str], told: Callable[..., str]
 ) -> None:

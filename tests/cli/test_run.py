@@ -2,6 +2,8 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import KEY
 from tests.cli.program import LONGEST, program, simulated_batch, started
 
@@ -58,6 +60,7 @@ def test_events_are_json_lines_and_everything_else_stays_off_standard_output(tmp
     assert last.items() <= events[-1].items()
 
 
+@pytest.mark.slow
 def test_a_reader_who_leaves_does_not_stop_work_that_is_paid_for(tmp_path: Path) -> None:
     process = started("run", simulated_batch(tmp_path), "--json", cwd=tmp_path)
     assert process.stdout is not None

@@ -29,6 +29,7 @@ def _chain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 
 
 @pytest.mark.usefixtures("_chain")
+@pytest.mark.slow
 def test_show_names_the_image_of_another_job_that_was_used_in_its_place(capsys: pytest.CaptureFixture[str]) -> None:
     (image,) = json.loads(Path("results/chain/manifest.jsonl").read_text().splitlines()[0])["images"]
     assert main(["show", "red"]) == 0

@@ -17,6 +17,7 @@ def read_until(process: subprocess.Popen[str], pattern: str) -> str:
     return next(line for line in process.stderr if re.search(pattern, line))
 
 
+@pytest.mark.slow
 def test_the_first_signal_finishes_what_is_paid_for_and_resume_does_the_rest(tmp_path: Path) -> None:
     process = started("run", simulated_batch(tmp_path, 3, concurrency=1), "-v", "--db", "my store.db", cwd=tmp_path)
     read_until(process, "job_submitting")

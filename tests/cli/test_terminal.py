@@ -6,6 +6,8 @@ import subprocess
 import termios
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Troubled
 from tests.cli.program import COMMAND, LONGEST, environment, simulated_batch
 
@@ -30,6 +32,7 @@ def _read(descriptor: int) -> bytes:
         return b""
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_a_bar_and_keeps_the_closing_words(tmp_path: Path) -> None:
     code, drawn = on_a_terminal("run", simulated_batch(tmp_path, 3, concurrency=2), cwd=tmp_path)
     assert code == 0

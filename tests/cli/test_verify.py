@@ -2,6 +2,8 @@ import json
 import sqlite3
 from contextlib import closing
 
+import pytest
+
 from tests.cli.conftest import Console
 
 MUG = "mugs/fine-0.png"
@@ -29,6 +31,7 @@ def test_verify_names_what_is_missing_foreign_or_changed_and_exits_1(troubled: C
     assert ended.out.endswith("\n3 jobs and 1 file looked at; 3 findings\n")
 
 
+@pytest.mark.slow
 def test_findings_are_json_lines(troubled: Console) -> None:
     (troubled.folder / "results" / MUG).unlink()
     ended = troubled.program("verify", "--json")

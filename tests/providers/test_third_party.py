@@ -122,6 +122,7 @@ def test_an_installed_adapter_runs_a_batch(folder: Path, package: Path, painter:
     assert shown.stdout.startswith("lantern: answers synchronous\n  address         https://lantern.example\n")
 
 
+@pytest.mark.slow
 def test_its_own_checks_and_options_hold_before_anything_is_sent(folder: Path, package: Path, painter: Painter) -> None:
     text = (folder / "lamps.yaml").read_text().replace("2 lamps", "2 dark lamps").replace("gas", "electric")
     (folder / "lamps.yaml").write_text(text)
@@ -140,6 +141,7 @@ def test_a_field_it_does_not_judge_is_sent_with_a_warning(folder: Path, package:
     assert (ended.returncode, ended.stderr.count("wick is sent as it is, unchecked")) == (0, 1), ended.stderr
 
 
+@pytest.mark.slow
 def test_without_the_package_its_name_is_unknown(folder: Path) -> None:
     ended = Program(folder, ())("validate", "lamps.yaml")
     assert ended.returncode == 2
