@@ -10,8 +10,9 @@ from orchestrator.app.outside import Outside
 from orchestrator.app.reception import Reception
 from orchestrator.app.setup import Setup
 from orchestrator.config import secret_in
+from orchestrator.engine.ending import Outcome
 from orchestrator.engine.news import Listener, News
-from orchestrator.engine.runtime import Outcome, Runtime
+from orchestrator.engine.runtime import Runtime
 from orchestrator.jobs.secrets import Redactor
 from orchestrator.store.reading import Overview
 from orchestrator.store.store import Store

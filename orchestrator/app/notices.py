@@ -15,7 +15,7 @@ from typing import Any
 import backoff
 
 from orchestrator.config import Notify
-from orchestrator.engine.runtime import Ending, Outcome
+from orchestrator.engine.ending import Ending, Outcome
 from orchestrator.jobs.clock import Clock
 from orchestrator.jobs.deadlines import text_of
 from orchestrator.jobs.lifecycle import State

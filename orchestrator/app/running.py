@@ -12,10 +12,11 @@ from orchestrator.app.budgets import Reached, check_prices, left_before, reached
 from orchestrator.app.setup import CannotStart, EngineAtWork, NotFound, make_private_folder
 from orchestrator.config import Accounts, Overrides
 from orchestrator.engine.board import Board
+from orchestrator.engine.ending import Ending, Outcome
 from orchestrator.engine.outlook import Outlook
 from orchestrator.engine.queue import Scope
 from orchestrator.engine.receipts import receipts
-from orchestrator.engine.runtime import Ending, Outcome, Runtime
+from orchestrator.engine.runtime import Runtime
 from orchestrator.engine.tools import Tools
 from orchestrator.jobs.accounts import SIMULATOR
 from orchestrator.jobs.lifecycle import State

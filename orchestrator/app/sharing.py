@@ -9,8 +9,8 @@ from orchestrator.app.following import End, Follower
 from orchestrator.app.running import Begun, Finished, Running, exit_code
 from orchestrator.app.setup import EngineAtWork
 from orchestrator.engine.board import Board
+from orchestrator.engine.ending import Ending, Outcome
 from orchestrator.engine.queue import Scope
-from orchestrator.engine.runtime import Ending, Outcome
 from orchestrator.jobs.lifecycle import State
 from orchestrator.results import DecodePool
 from orchestrator.store.reading import Batch

@@ -11,7 +11,7 @@ from orchestrator.cli.again import Again
 from orchestrator.cli.budget_words import budget_reached
 from orchestrator.cli.event_words import spent, stake
 from orchestrator.cli.words import brief, counted, harmless, state_counts
-from orchestrator.engine.runtime import Ending
+from orchestrator.engine.ending import Ending
 from orchestrator.jobs.lifecycle import AT_REST, State
 from orchestrator.store.operators import Selection
 from orchestrator.store.reading import Overview

@@ -6,19 +6,18 @@ Problems come back with their places, all at once; rows are passed on in chunks,
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from pathlib import Path
 
 from orchestrator.batchfile import BatchFile, Problems, Row
 from orchestrator.engine.family import FamilyTree, no_way
-from orchestrator.engine.pictures import BadPicture, Pictures, target_of
+from orchestrator.engine.pictures import Pictures
 from orchestrator.engine.remarks import Remarks
+from orchestrator.engine.row_images import RowImages
 from orchestrator.jobs.accounts import SIMULATOR, AccountSettings
 from orchestrator.jobs.keys import default_key, fingerprint
-from orchestrator.jobs.places import FieldPath, Places
-from orchestrator.jobs.spec import JobDraft, JobSpec, LocalImage, ParentImage, Reference, RemoteImage
+from orchestrator.jobs.places import Places
+from orchestrator.jobs.spec import JobDraft, JobSpec, ParentImage, Reference, RemoteImage
 from orchestrator.providers.base import Inputs, Provider
 from orchestrator.providers.registry import Registry, UnknownProvider
-from orchestrator.results import Target
 from orchestrator.store.loading import BatchBudget, Changed, ChangedSpecs, Loaded, Loading, NewJob
 
 CHUNK = 400
@@ -73,6 +72,7 @@ class Intake:
 
     def __init__(self, batch: BatchFile, surroundings: Surroundings, problems: Problems) -> None:
         self._batch, self._around, self._problems = batch, surroundings, problems
+        self._images = RowImages(surroundings.pictures, problems)
         self._family = FamilyTree()
         self._remarks = Remarks(surroundings.registry.catalog, surroundings.hints, problems)
         self._used: dict[str, AccountSettings] = {}
@@ -149,11 +149,10 @@ class Intake:
         model = draft.model or self._around.default_model
         if model is None:
             self._problems.add("model is missing; say which, on the job, in defaults or with --model", places.of(("model",)))
-        references = [await self._picture(image, ("references", i), places) for i, image in enumerate(draft.references)]
-        mask = await self._picture(draft.mask, ("mask",), places) if draft.mask is not None else None
+        references, mask = await self._images.of(draft, places)
         if settings is None or model is None:
             return None
-        spec = _spec(draft, settings, model, [found for found in references if found is not None], mask)
+        spec = _spec(draft, settings, model, references, mask)
         provider = self._provider(settings, spec, places)
         if provider is not None and spec.continues is not None and not provider.capabilities.conversation:
             # Where an API has no conversations, going on with a job means editing its image.
@@ -161,7 +160,7 @@ class Intake:
             provider = self._provider(settings, spec, places)
         if provider is None:
             return None
-        spec = await self._fitted(replace(spec, provider=provider.id), provider, settings, places)
+        spec = await self._images.fitted(replace(spec, provider=provider.id), provider, settings, places)
         self._check(provider, spec.request, settings, places)
         spec = spec.named(self._key(draft, spec, places))
         self._family.add(spec, draft, places)
@@ -214,26 +213,6 @@ class Intake:
             message = "mask must be a file: black_white_masks of its account cannot change what the API itself fetches from a URL"
             self._problems.add(message, places.of(("mask",)))
 
-    async def _fitted(self, spec: JobSpec, provider: Provider, settings: AccountSettings, places: Places) -> JobSpec:
-        """Return a job with its own images as they will be sent."""
-        references = [
-            await self._fit(image, target_of(spec, provider, settings, mask=False), ("references", index), places)
-            for index, image in enumerate(spec.references)
-        ]
-        mask = None
-        if spec.mask is not None:
-            mask = await self._fit(spec.mask, target_of(spec, provider, settings, mask=True), ("mask",), places)
-        return replace(spec, references=tuple(references), mask=mask)
-
-    async def _fit(self, image: Reference, target: Target, path: FieldPath, places: Places) -> Reference:
-        if not isinstance(image, LocalImage):
-            return image
-        try:
-            return await self._around.pictures.fitted(image, target)
-        except BadPicture as error:
-            self._problems.add(str(error), places.of(path))
-            return image
-
     def _check_price(self, spec: JobSpec, settings: AccountSettings, places: Places) -> None:
         """Refuse a job whose price a budget would have to know; once for each model of an account."""
         per_day = settings.budget_per_day is not None
@@ -243,18 +222,6 @@ class Intake:
         budget = "budget" if self._around.has_budget else "budget_per_day"
         message = f"the price of {spec.model} on account {settings.name} is not known, and {budget} cannot be kept without it"
         self._problems.add(f"{message}; say it in prices of the account", places.of(("model",)))
-
-    async def _picture(self, image: str | ParentImage, path: FieldPath, places: Places) -> Reference | None:
-        if isinstance(image, ParentImage):
-            return image
-        text = image
-        if text.lower().startswith(("http://", "https://")):
-            return RemoteImage(url=text)
-        try:
-            return await self._around.pictures.look(Path(text))
-        except BadPicture as error:
-            self._problems.add(str(error), places.of(path))
-            return None
 
     def _key(self, draft: JobDraft, spec: JobSpec, places: Places) -> str:
         """Return the job's key; equal rows without an id get `-2`, `-3`, so that each is an image of its own."""

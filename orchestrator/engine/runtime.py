@@ -6,16 +6,14 @@ only a second word cuts that short, and what was in flight then is held.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Protocol
 
 from orchestrator.engine.backlog import Backlog
 from orchestrator.engine.brake import Crew
-from orchestrator.engine.budget import Shortage
 from orchestrator.engine.callbacks import Callbacks
 from orchestrator.engine.desk import Desk
 from orchestrator.engine.downloader import Downloader
+from orchestrator.engine.ending import Ending, Outcome
 from orchestrator.engine.extras import Extras
 from orchestrator.engine.guests import Guests
 from orchestrator.engine.inbox import Inbox
@@ -26,38 +24,12 @@ from orchestrator.engine.queue import Allowance, Queue, Scope
 from orchestrator.engine.rescuer import Rescuer
 from orchestrator.engine.submitter import Submitter
 from orchestrator.engine.tools import Tools
-from orchestrator.jobs.failures import Failure
 from orchestrator.results import free_bytes
 from orchestrator.store.door import Unavailable
 from orchestrator.store.records import Job
 
 TICK = 1.0
 """Seconds between looks at what other processes did, and at the disk."""
-
-
-class Ending(StrEnum):
-    """Why a run ended."""
-
-    OVER = "over"
-    PAUSED = "paused"
-    """No account that has work may go on, a budget is reached, or the disk is full."""
-    DRAINED = "drained"
-    ABORTED = "aborted"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
-    """How a run ended; what became of its jobs stands in the store."""
-
-    ending: Ending
-    paused: dict[str, Failure]
-    """Paused accounts and why."""
-    halted: str | None = None
-    """Why nothing more could be written."""
-    shortages: tuple[Shortage, ...] = ()
-    """Budgets into which the next job does not fit."""
-    damaged: bool = False
-    """Whether it is the store that cannot be trusted any more."""
 
 
 class Service(Protocol):

@@ -8,7 +8,8 @@ from orchestrator.results.overflow import Overflow
 from orchestrator.results.pool import DecodePool, WorkerUnavailable
 from orchestrator.results.references import Copy, References, Target
 from orchestrator.results.saving import Results, SavedImage, inspect
-from orchestrator.results.spool import AnswerSink, Spool, SpooledAnswer, SpoolTooLarge
+from orchestrator.results.sink import AnswerSink, SpoolTooLarge
+from orchestrator.results.spool import Spool, SpooledAnswer
 
 __all__ = [
     "AnswerSink",

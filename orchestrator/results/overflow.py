@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from orchestrator.results.spool import AnswerSink, Spool
+from orchestrator.results.sink import AnswerSink
+from orchestrator.results.spool import Spool
 
 SMALL = 1 << 14
 """Bytes that are kept in memory."""

@@ -11,27 +11,18 @@ import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
 from orchestrator.decoding import durable
 from orchestrator.jobs.reports import InlineBytes
 from orchestrator.results.journal import Entry, Journal
+from orchestrator.results.sink import ATTEMPT, AnswerSink, answer_name, checked, partial_name, settle
 from orchestrator.results.skeleton import Outline
 
-MAX_ANSWER = 256 << 20
-"""Bytes of one body (reliability.md d.2)."""
-
-_ATTEMPT = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _MARKER = re.compile(r"(spool:[0-9a-f]+:\d+:\d+)")
 _CHUNK = 1 << 20
-
-
-class SpoolTooLarge(ValueError):
-    """An answer beyond `MAX_ANSWER`; what came of it so far is kept as a partial."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +63,6 @@ class Spool:
 
     def sink(self, attempt_id: str) -> "AnswerSink":
         """Return what the answer of an attempt is written to; it replaces an earlier answer of the same attempt when finished."""
-        _checked(attempt_id)
         return AnswerSink(attempt_id, self._folder, self._new_nonce())
 
     async def keep(self, attempt_id: str, status: int, headers: Mapping[str, str], body: bytes) -> None:
@@ -104,7 +94,7 @@ class Spool:
 
     async def settle(self, attempt_id: str) -> None:
         """Make what came of a broken answer its whole answer, durably."""
-        await asyncio.to_thread(_settle, self._folder, attempt_id)
+        await asyncio.to_thread(settle, self._folder, attempt_id)
 
     def locate(self, attempt_id: str, text: str, *, unfinished: bool = False) -> list[str | InlineBytes]:
         """Return base64 text in its pieces: literal ones, and for markers of that very answer where they lie in its body.
@@ -125,16 +115,16 @@ class Spool:
 
     def path_of(self, attempt_id: str, *, unfinished: bool = False) -> Path:
         """Return where the whole answer of the attempt lies, or would; with `unfinished` the one that is just arriving."""
-        return self.path / (_partial if unfinished else _answer)(_checked(attempt_id))
+        return self.path / (partial_name if unfinished else answer_name)(attempt_id)
 
     def discard(self, attempt_id: str) -> None:
         """Delete what is kept of an attempt: only when all its images are saved."""
-        for name in (_answer(_checked(attempt_id)), _partial(attempt_id)):
+        for name in (answer_name(attempt_id), partial_name(attempt_id)):
             durable.remove(name, folder=self._folder)
 
     def set_aside(self, source: Path, attempt_id: str, index: int) -> Path:
         """Move a paid file that cannot be used out of the results; return where it lies now. Blocks until it is durable."""
-        name = f"{_checked(attempt_id)}-{index}.unusable"
+        name = f"{checked(attempt_id)}-{index}.unusable"
         durable.remove(name, folder=self._folder)
         with durable.read(source) as old, durable.create(name, folder=self._folder, mode=durable.PRIVATE) as new:
             shutil.copyfileobj(old, new)
@@ -155,7 +145,7 @@ class Spool:
     def _named(self, ending: str) -> Iterator[str]:
         names = sorted(os.listdir(self._folder))  # noqa: PTH208 - by handle
         found = (name.removesuffix(ending) for name in names if name.endswith(ending))
-        return (name for name in found if _ATTEMPT.fullmatch(name))
+        return (name for name in found if ATTEMPT.fullmatch(name))
 
     def _open(self, attempt_id: str, *, unfinished: bool = False) -> BinaryIO:
         return durable.read(self.path_of(attempt_id, unfinished=unfinished).name, folder=self._folder)
@@ -169,125 +159,9 @@ class Spool:
         return SpooledAnswer(status=head["status"], headers=head["headers"], body=outline.finish())
 
 
-class AnswerSink:
-    """Takes one answer: `open`, `write` per chunk, `finish`. Left early (`close`, or the end of `with`), it keeps a partial."""
-
-    def __init__(self, attempt_id: str, folder: int, nonce: str) -> None:
-        self._attempt_id = attempt_id
-        self._folder = folder
-        self._nonce = nonce
-        self._file: BinaryIO | None = None
-        self._size = 0
-        self._outline: Outline
-        self.disk_error: OSError | None = None
-        """Why the answer could not be written, if it could not."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
-
-    def open(self, status: int, headers: Mapping[str, str]) -> None:
-        """Begin an answer, or begin it again; `headers` with lower-case names. Raises `OSError` when the disk refuses."""
-        self.close()
-        name = _partial(self._attempt_id)
-        head = {"status": status, "headers": dict(headers), "nonce": self._nonce}
-        with self._noting():
-            durable.remove(name, folder=self._folder)
-            self._file = durable.create(name, folder=self._folder, mode=durable.PRIVATE)
-            self._file.write(json.dumps(head, separators=(",", ":")).encode() + b"\n")
-        self._outline = Outline(self._nonce)
-        self._size = 0
-
-    def write(self, chunk: bytes) -> None:
-        """Take the next bytes of the body; raise `SpoolTooLarge` beyond 256 MiB, `OSError` when the disk refuses."""
-        self._size += len(chunk)
-        if self._size > MAX_ANSWER:
-            raise SpoolTooLarge(f"the answer is larger than {MAX_ANSWER >> 20} MiB")
-        with self._noting():
-            self._opened().write(chunk)
-        self._outline.feed(chunk)
-
-    def so_far(self) -> bytes:
-        """Return the outline of what has come so far, and hand it all to the system, so that other processes can read it."""
-        with self._noting():
-            self._opened().flush()
-        return self._outline.so_far()
-
-    async def finish(self) -> bytes:
-        """Make the whole answer durable; return its body with a marker for each long run of base64.
-
-        The disk is waited for in a thread whatever the size: a slow one would hold up every other job.
-        """
-        file, self._file = self._opened(), None  # the thread owns it now: a cancelled wait must not close it under its hands
-        with self._noting():
-            # failpoint P4
-            await asyncio.to_thread(self._settle, file)
-        # failpoint P5
-        return self._outline.finish()
-
-    def settle(self) -> None:
-        """Make the whole answer durable; blocks."""
-        file, self._file = self._opened(), None
-        self._settle(file)
-
-    def close(self) -> None:
-        """Let go of the file; an answer that was not finished stays behind as a partial, as far as the disk took it."""
-        file, self._file = self._file, None
-        if file is not None:
-            with suppress(OSError):  # whoever wrote the bytes that do not fit has heard of it
-                file.close()
-
-    @contextmanager
-    def _noting(self) -> Iterator[None]:
-        """Remember that it was the disk that failed: whoever reads from the network sees only an error among others."""
-        try:
-            yield
-        except OSError as error:
-            self.disk_error = error
-            raise
-
-    def _opened(self) -> BinaryIO:
-        if self._file is None:
-            raise ValueError("the answer was not begun, or is finished")
-        return self._file
-
-    def _settle(self, file: BinaryIO) -> None:
-        with file:
-            file.flush()
-            durable.flush(file.fileno())
-        _rename(self._folder, self._attempt_id)
-
-
-def _settle(folder: int, attempt_id: str) -> None:
-    with durable.read(_partial(_checked(attempt_id)), folder=folder) as file:
-        durable.flush(file.fileno())
-    _rename(folder, attempt_id)
-
-
-def _rename(folder: int, attempt_id: str) -> None:
-    os.replace(_partial(attempt_id), _answer(attempt_id), src_dir_fd=folder, dst_dir_fd=folder)
-    durable.flush(folder)
-
-
 def _place(piece: str, nonce: str) -> str | InlineBytes:
     kind, _, rest = piece.partition(f"spool:{nonce}:")
     if kind or not rest:
         return piece
     offset, length = rest.split(":")
     return InlineBytes(offset=int(offset), length=int(length))
-
-
-def _checked(attempt_id: str) -> str:
-    if not _ATTEMPT.fullmatch(attempt_id):
-        raise ValueError(f"{attempt_id!r} cannot be the id of an attempt")
-    return attempt_id
-
-
-def _answer(attempt_id: str) -> str:
-    return f"{attempt_id}.answer"
-
-
-def _partial(attempt_id: str) -> str:
-    return f"{attempt_id}.partial"

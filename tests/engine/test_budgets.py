@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.engine.runtime import Ending, Runtime
+from orchestrator.engine.ending import Ending
+from orchestrator.engine.runtime import Runtime
 from orchestrator.jobs.failures import ErrorCode
 from orchestrator.jobs.places import BadInput
 from orchestrator.simulator import openai_images, openai_usage

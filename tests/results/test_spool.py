@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.jobs.reports import InlineBytes
-from orchestrator.results.spool import Spool, SpoolTooLarge
+from orchestrator.results.sink import SpoolTooLarge
+from orchestrator.results.spool import Spool
 
 JSON = {"content-type": "application/json"}
 LONG = "QUJD" * 4000
@@ -104,7 +105,7 @@ async def test_an_answer_begun_twice_holds_only_the_second(spool: Spool) -> None
 
 
 async def test_an_answer_beyond_the_limit_is_refused_and_kept_so_far(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestrator.results.spool.MAX_ANSWER", 10)
+    monkeypatch.setattr("orchestrator.results.sink.MAX_ANSWER", 10)
     with spool.sink("att_1") as sink:
         sink.open(200, {})
         sink.write(b"0123456789")

@@ -14,7 +14,7 @@ from standardwebhooks import Webhook
 
 from orchestrator.app.notices import TRIES, Courier, Notice, notices_of
 from orchestrator.config import Notify
-from orchestrator.engine.runtime import Ending, Outcome
+from orchestrator.engine.ending import Ending, Outcome
 from orchestrator.jobs.failures import ErrorCode, Failure
 from orchestrator.jobs.lifecycle import State
 from orchestrator.jobs.places import BadInput
