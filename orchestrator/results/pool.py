@@ -2,7 +2,7 @@
 
 They are programs started anew (`python -m orchestrator.decoding.worker`), not forks and not `multiprocessing`: nothing of the
 engine is inherited, neither the handle that holds the store's lock nor the API keys in the environment, and the module that
-was run as `__main__` is not run again. Each works on one image at a time, so the image that ended a worker is known.
+was run as `__main__` is not run again. Each works on one request at a time, so it is known which one ended a worker.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ class _WorkerDied(Exception):
 
 
 class DecodePool:
-    """Up to `workers` processes: the first is started when it is needed, more when images have to wait, and all are kept."""
+    """Up to `workers` processes: the first is started when it is needed, more when requests have to wait, and all are kept."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class DecodePool:
     async def run(self, task: str, *, content: bytes = b"", **arguments: Json) -> dict[str, Json]:
         """Run one of the tasks of `worker` with JSON arguments, and `content` if it takes bytes; return its JSON result.
 
-        Raises `NotAnImage`, `UnsafeImage` (also for an image that took too long or ended two workers), `OSError` when the disk
+        Raises `NotAnImage`, `UnsafeImage` (also for a request that took too long or ended two workers), `OSError` when the disk
         fails, `WorkerUnavailable` when no worker starts.
         """
         request = json.dumps({"task": task, "bytes": len(content), **arguments}).encode() + b"\n" + content
