@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
+from orchestrator.cli.options import Voice
 from orchestrator.cli.words import (
     LONGEST_MESSAGE,
     brief,
@@ -39,6 +40,13 @@ OPENING = frozenset({"batch_stored", "run_started"})
 """Told as sentences."""
 
 _BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:/@+$%")
+
+
+def is_told(event: Event, voice: Voice) -> bool:
+    """Say whether an event becomes a line."""
+    if voice.quiet:
+        return event.name in TROUBLE
+    return voice.verbose or event.name in NOTABLE
 
 
 def log_line(event: Event) -> str:

@@ -9,11 +9,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.cli.event_words import OPENING, TROUBLE, log_line, opening, spent
+from orchestrator.cli.event_words import OPENING, TROUBLE, is_told, log_line, opening, spent
 from orchestrator.cli.hindrance import Hindrance
 from orchestrator.cli.options import Voice
-from orchestrator.cli.view import is_told, states_in_order
-from orchestrator.cli.words import STATE_WORDS, brief, counted, money
+from orchestrator.cli.words import STATE_WORDS, brief, counted, money, states_in_order
 from orchestrator.engine.news import Event
 from orchestrator.jobs.clock import Clock
 from orchestrator.jobs.durations import human

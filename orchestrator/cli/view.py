@@ -1,17 +1,16 @@
 """How a run is watched: plain lines, silence or JSON; the picture on a terminal is `live.py`."""
 
 import sys
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
-from orchestrator.cli.event_words import NOTABLE, OPENING, TROUBLE, as_json, json_line, keyed_line, log_line, opening
+from orchestrator.cli.event_words import OPENING, as_json, is_told, json_line, keyed_line, log_line, opening
 from orchestrator.cli.hindrance import Hindrance
 from orchestrator.cli.options import Voice
 from orchestrator.cli.streams import is_screen, lasting
+from orchestrator.cli.words import states_in_order
 from orchestrator.engine.news import Event
 from orchestrator.jobs.clock import Clock
 from orchestrator.jobs.durations import human
-from orchestrator.jobs.lifecycle import State
 
 if TYPE_CHECKING:
     from orchestrator.engine.board import Board
@@ -51,13 +50,6 @@ def view_of(voice: Voice, clock: Clock) -> View:
     from orchestrator.cli.live import LiveView  # noqa: PLC0415 - rich is of no use without a terminal
 
     return LiveView(error, voice, clock)
-
-
-def is_told(event: Event, voice: Voice) -> bool:
-    """Say whether an event becomes a line."""
-    if voice.quiet:
-        return event.name in TROUBLE
-    return voice.verbose or event.name in NOTABLE
 
 
 class PlainView:
@@ -124,11 +116,6 @@ class JsonView:
 
     def end(self) -> None:
         """Show no figures."""
-
-
-def states_in_order(states: Mapping[State, int]) -> Sequence[tuple[State, int]]:
-    """Return the states that have jobs, in the order of a job's life."""
-    return [(state, states[state]) for state in State if states.get(state)]
 
 
 def _step(board: "Board") -> int:

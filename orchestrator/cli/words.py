@@ -1,7 +1,7 @@
 """How values are said to a person, and how text from outside is made harmless on a terminal."""
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
@@ -72,9 +72,14 @@ def money_and_unknown(amount: Decimal, unknown: int) -> str:
     return f"{money(amount)} (+{unknown} unpriced)" if amount else f"{unknown} unpriced"
 
 
+def states_in_order(states: Mapping[State, int]) -> Sequence[tuple[State, int]]:
+    """Return the states that have jobs, in the order of a job's life."""
+    return [(state, states[state]) for state in State if states.get(state)]
+
+
 def state_counts(states: Mapping[State, int]) -> str:
     """Return jobs per state in the order of a job's life: `7 succeeded, 1 failed`."""
-    return ", ".join(f"{states[state]} {STATE_WORDS[state]}" for state in State if states.get(state))
+    return ", ".join(f"{count} {STATE_WORDS[state]}" for state, count in states_in_order(states))
 
 
 def listed(items: Iterable[object], most: int = 5) -> str:

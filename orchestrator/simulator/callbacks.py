@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from orchestrator.simulator.faults import Chance
     from orchestrator.simulator.ledger import Ledger
     from orchestrator.simulator.options import SimulatorOptions
-    from orchestrator.simulator.tasks import Task
+    from orchestrator.simulator.orders import Task
 
 __all__ = ["NAMED_IN_A_CALL", "Callbacks"]
 

@@ -15,7 +15,7 @@ from orchestrator.simulator.openai_images import OpenAiGenerations
 
 if TYPE_CHECKING:
     from orchestrator.simulator.arrival import Arrival
-    from orchestrator.simulator.tasks import Order, Task
+    from orchestrator.simulator.orders import Order, Task
 
 __all__ = ["Chat"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass
 from email.utils import formatdate
@@ -12,9 +11,10 @@ from orchestrator.simulator.answers import drop_connection
 from orchestrator.simulator.arrival import Arrival, read_arrival
 from orchestrator.simulator.ledger import Submission
 from orchestrator.simulator.limits import Limits
+from orchestrator.simulator.orders import Order, Task
+from orchestrator.simulator.owner import key_of, owner_of
 from orchestrator.simulator.refusal import Refusal
 from orchestrator.simulator.repeats import Repeats
-from orchestrator.simulator.tasks import Order, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from orchestrator.simulator.relay_tasks import RelayTasks
     from orchestrator.simulator.tasks import TaskBook
 
-__all__ = ["Api", "Gate", "key_of", "owner_of"]
+__all__ = ["Api", "Gate"]
 
 
 class Api(Protocol):
@@ -269,15 +269,3 @@ class Gate:
     def restart(self) -> None:
         """Forget how much was charged."""
         self._charged = 0
-
-
-def key_of(request: web.Request) -> str | None:
-    """The key of a request, as a bearer or in TTAPI's own header (providers.md 2); None when there is none."""
-    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    key = key if scheme.lower() == "bearer" else request.headers.get("TT-API-KEY", "")
-    return key.strip() or None
-
-
-def owner_of(key: str | None) -> str:
-    """Digest that tells the owners of tasks apart without showing their keys."""
-    return hashlib.sha256((key or "").encode()).hexdigest()

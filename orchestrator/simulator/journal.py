@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.simulator.ledger import Reference, Upload
-from orchestrator.simulator.tasks import Order, Task
+from orchestrator.simulator.orders import Order, Task
 
 if TYPE_CHECKING:
     from pathlib import Path

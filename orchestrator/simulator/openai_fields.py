@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from orchestrator.simulator.fields import Fields
 from orchestrator.simulator.openai_pictures import read_form_pictures, read_json_pictures
+from orchestrator.simulator.orders import Order
 from orchestrator.simulator.refusal import Refusal
-from orchestrator.simulator.tasks import Order
 
 if TYPE_CHECKING:
     from orchestrator.simulator.arrival import Arrival

@@ -9,10 +9,10 @@ from aiohttp import web
 
 from orchestrator.simulator.answers import json_answer
 from orchestrator.simulator.arrival import read_arrival
-from orchestrator.simulator.gate import key_of
 from orchestrator.simulator.ledger import Reference, Upload
 from orchestrator.simulator.openai_fields import complaint
 from orchestrator.simulator.openai_pictures import no_such_file
+from orchestrator.simulator.owner import key_of
 from orchestrator.simulator.refusal import Refusal
 from orchestrator.simulator.uploads import picture_type
 

@@ -9,11 +9,11 @@ from aiohttp import web
 
 from orchestrator.simulator.answers import json_answer
 from orchestrator.simulator.drawing import render
-from orchestrator.simulator.gate import key_of
 from orchestrator.simulator.openai_fields import family_of, read_edit, read_generation
 from orchestrator.simulator.openai_pictures import no_such_file
 from orchestrator.simulator.openai_streaming import stream_pictures
 from orchestrator.simulator.openai_usage import usage
+from orchestrator.simulator.owner import key_of
 from orchestrator.simulator.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from orchestrator.simulator.gate import Gate
     from orchestrator.simulator.openai_pictures import FindFile
     from orchestrator.simulator.options import SimulatorOptions
+    from orchestrator.simulator.orders import Order, Task
     from orchestrator.simulator.results import ResultFiles
-    from orchestrator.simulator.tasks import Order, Task
 
 __all__ = ["OpenAiEdits", "OpenAiGenerations"]
 

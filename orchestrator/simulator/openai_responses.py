@@ -8,13 +8,13 @@ from aiohttp import web
 
 from orchestrator.simulator.answers import json_answer
 from orchestrator.simulator.event_stream import EventStream
-from orchestrator.simulator.gate import key_of, owner_of
 from orchestrator.simulator.ledger import Poll
 from orchestrator.simulator.openai_fields import complaint
 from orchestrator.simulator.openai_images import OpenAiGenerations
 from orchestrator.simulator.openai_responses_body import call_id, describe, image_call, response_id, task_id_of
 from orchestrator.simulator.openai_responses_fields import Earlier, read_response_order
 from orchestrator.simulator.openai_streaming import encoded, rough
+from orchestrator.simulator.owner import key_of, owner_of
 from orchestrator.simulator.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from orchestrator.simulator.ledger import Ledger
     from orchestrator.simulator.openai_files import OpenAiFiles
     from orchestrator.simulator.options import SimulatorOptions
+    from orchestrator.simulator.orders import Order, Task
     from orchestrator.simulator.results import ResultFiles
-    from orchestrator.simulator.tasks import Order, Task, TaskBook
+    from orchestrator.simulator.tasks import TaskBook
 
 __all__ = ["OpenAiResponses"]
 

@@ -9,7 +9,7 @@ from orchestrator.simulator.openai_fields import family_of
 from orchestrator.simulator.openai_usage import usage
 
 if TYPE_CHECKING:
-    from orchestrator.simulator.tasks import Task
+    from orchestrator.simulator.orders import Task
 
 __all__ = ["call_id", "describe", "image_call", "response_id", "task_id_of"]
 

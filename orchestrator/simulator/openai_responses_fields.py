@@ -17,7 +17,7 @@ from orchestrator.simulator.openai_fields import (
     read_size,
 )
 from orchestrator.simulator.openai_pictures import picture_at
-from orchestrator.simulator.tasks import Order
+from orchestrator.simulator.orders import Order
 
 if TYPE_CHECKING:
     from orchestrator.simulator.arrival import Arrival

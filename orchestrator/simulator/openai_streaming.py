@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from orchestrator.simulator.clock import Clock
     from orchestrator.simulator.drawing import Picture
     from orchestrator.simulator.options import SimulatorOptions
-    from orchestrator.simulator.tasks import Task
+    from orchestrator.simulator.orders import Task
 
 __all__ = ["encoded", "rough", "stream_pictures"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from orchestrator.simulator.ledger import Reference
-    from orchestrator.simulator.tasks import Order
+    from orchestrator.simulator.orders import Order
 
 __all__ = ["output_tokens", "usage"]
 

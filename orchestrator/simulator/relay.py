@@ -9,7 +9,7 @@ from orchestrator.simulator.fields import Fields
 from orchestrator.simulator.openai_fields import complaint
 from orchestrator.simulator.openai_images import OpenAiGenerations
 from orchestrator.simulator.openai_pictures import read_json_pictures
-from orchestrator.simulator.tasks import Order
+from orchestrator.simulator.orders import Order
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from orchestrator.simulator.arrival import Arrival
     from orchestrator.simulator.ledger import Reference
-    from orchestrator.simulator.tasks import Task
+    from orchestrator.simulator.orders import Task
 
 __all__ = ["RelayEdits", "RelayGenerations"]
 

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from orchestrator.simulator.answers import json_answer
-from orchestrator.simulator.gate import key_of, owner_of
 from orchestrator.simulator.ledger import Poll
+from orchestrator.simulator.owner import key_of, owner_of
 
 if TYPE_CHECKING:
     from orchestrator.simulator.clock import Clock
     from orchestrator.simulator.ledger import Ledger
     from orchestrator.simulator.options import SimulatorOptions
+    from orchestrator.simulator.orders import Task
     from orchestrator.simulator.results import ResultFiles
-    from orchestrator.simulator.tasks import Task, TaskBook
+    from orchestrator.simulator.tasks import TaskBook
 
 __all__ = ["RelayTasks"]
 

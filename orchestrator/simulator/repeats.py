@@ -10,7 +10,7 @@ from orchestrator.simulator.refusal import Refusal
 if TYPE_CHECKING:
     from orchestrator.simulator.clock import Clock
     from orchestrator.simulator.options import SimulatorOptions
-    from orchestrator.simulator.tasks import Task
+    from orchestrator.simulator.orders import Task
 
 __all__ = ["Repeats"]
 

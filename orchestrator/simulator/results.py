@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from orchestrator.simulator.faults import Chance
     from orchestrator.simulator.ledger import Ledger
     from orchestrator.simulator.options import SimulatorOptions
-    from orchestrator.simulator.tasks import Task, TaskBook
+    from orchestrator.simulator.orders import Task
+    from orchestrator.simulator.tasks import TaskBook
 
 __all__ = ["ResultFiles"]
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from orchestrator.simulator.answers import json_answer
-from orchestrator.simulator.gate import key_of, owner_of
 from orchestrator.simulator.ledger import Poll
+from orchestrator.simulator.owner import key_of, owner_of
 from orchestrator.simulator.refusal import Refusal
 from orchestrator.simulator.toapis_fields import read_order
 
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from orchestrator.simulator.gate import Gate
     from orchestrator.simulator.ledger import Ledger
     from orchestrator.simulator.options import SimulatorOptions
+    from orchestrator.simulator.orders import Order, Task
     from orchestrator.simulator.results import ResultFiles
-    from orchestrator.simulator.tasks import Order, Task, TaskBook
+    from orchestrator.simulator.tasks import TaskBook
     from orchestrator.simulator.uploads import Uploads
 
 __all__ = ["ToApis"]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from orchestrator.simulator.arrival import Arrival
     from orchestrator.simulator.options import SimulatorOptions
-    from orchestrator.simulator.tasks import Order, Task
+    from orchestrator.simulator.orders import Order, Task
 
 __all__ = ["IDS", "TtapiDallE3", "TtapiEdits", "TtapiGenerations", "TtapiWays"]
 

@@ -11,10 +11,10 @@ from aiohttp import web
 from orchestrator.simulator.answers import json_answer
 from orchestrator.simulator.arrival import read_arrival
 from orchestrator.simulator.fields import Fields
-from orchestrator.simulator.gate import key_of, owner_of
 from orchestrator.simulator.ledger import Poll, Reference
+from orchestrator.simulator.orders import Order
+from orchestrator.simulator.owner import key_of, owner_of
 from orchestrator.simulator.refusal import Refusal
-from orchestrator.simulator.tasks import Order
 from orchestrator.simulator.ttapi import TtapiWays
 
 if TYPE_CHECKING:
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from orchestrator.simulator.gate import Gate
     from orchestrator.simulator.ledger import Ledger
     from orchestrator.simulator.options import SimulatorOptions
+    from orchestrator.simulator.orders import Task
     from orchestrator.simulator.results import ResultFiles
-    from orchestrator.simulator.tasks import Task, TaskBook
+    from orchestrator.simulator.tasks import TaskBook
 
 __all__ = ["TtapiJobs", "TtapiNewerJobs"]
 

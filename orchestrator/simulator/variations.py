@@ -8,7 +8,7 @@ from orchestrator.simulator.fields import Fields
 from orchestrator.simulator.openai_fields import complaint
 from orchestrator.simulator.openai_images import OpenAiGenerations
 from orchestrator.simulator.openai_pictures import read_form_pictures
-from orchestrator.simulator.tasks import Order
+from orchestrator.simulator.orders import Order
 
 if TYPE_CHECKING:
     from orchestrator.simulator.arrival import Arrival

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.simulator.openai_usage import output_tokens
-from orchestrator.simulator.tasks import Order
+from orchestrator.simulator.orders import Order
 
 PUBLISHED = {
     (1024, 1024): (196, 1756, 7024),
