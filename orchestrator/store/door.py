@@ -26,7 +26,7 @@ Rows = dict[str, list[tuple[Any, ...]]]
 """What each statement is to be executed with."""
 LARGEST_GROUP = 500
 TURNS = 16
-"""Turns of the event loop that a group waits for company: microseconds where little is going on, a fuller commit where much is."""
+"""Turns of the event loop that a group waits for company: half a millisecond where little is going on, a fuller commit else."""
 
 _PRIMARY = 0xFF
 """SQLite's extended codes carry the primary one in their lowest byte."""
