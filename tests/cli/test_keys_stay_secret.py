@@ -96,11 +96,15 @@ def traces_in(folder: Path) -> Iterator[str]:
 
 def traces_of_processes(process: int) -> Iterator[str]:
     """Yield what other users could see of the process and of its children, and the environment of the children."""
-    if KEY.encode() in Path(f"/proc/{process}/cmdline").read_bytes():
+    command = Path(f"/proc/{process}/cmdline").read_bytes()
+    if KEY.encode() in command:
         yield "the command line"
     for children in Path(f"/proc/{process}/task").glob("*/children"):
         for child in children.read_text().split():
-            if any(KEY.encode() in Path(f"/proc/{child}/{name}").read_bytes() for name in ("cmdline", "environ")):
+            begun = Path(f"/proc/{child}/cmdline").read_bytes()
+            if begun == command:  # it is just being forked, and shows its parent's memory until it is a program of its own
+                continue
+            if KEY.encode() in begun + Path(f"/proc/{child}/environ").read_bytes():
                 yield "a worker"
 
 
