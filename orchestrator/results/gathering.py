@@ -47,7 +47,8 @@ class Gathering:
         """Stop what is under way; whoever still waits is cancelled."""
         if self._timer is not None:
             self._timer.cancel()
-        _dismiss(self._waiting)
+        guests, self._waiting = self._waiting, []
+        _dismiss(guests)
         visits = tuple(self._visits)
         for visit in visits:
             visit.cancel()
